@@ -1,0 +1,148 @@
+"""Composition root one: the server. Store, clock, services, workers, listener; nothing is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import redrive
+from redrive.config import Config
+from redrive.core.effects import Caller, Ran, Run
+from redrive.services.dispatch import Dispatch
+from redrive.services.identity import operations as identity
+from redrive.services.queues import operations as queues
+from redrive.services.queues.mover import Mover
+from redrive.services.queues.reaper import Reaper
+from redrive.services.queues.room import Queues
+from redrive.services.registry import Registry
+from redrive.shell.front import Front
+from redrive.shell.guard import Guard
+from redrive.shell.http import Exchange, Respond
+from redrive.shell.lock import DataLock
+from redrive.shell.loop import Pump
+from redrive.shell.server import Server
+from redrive.shell.sources import SystemChance, SystemClock
+from redrive.store.sqlite import SqliteStore
+from redrive.store.statements import load_statements
+from redrive.store.store import StoreFailed
+from redrive.wire.endpoint import Endpoint
+from redrive.wire.messages import Request
+
+log = logging.getLogger("redrive")
+
+_SERVICES = Path(__file__).parent / "services"
+STATEMENTS = (_SERVICES / "queues" / "queues.sql",)
+_WORKERS_CALLER = Caller(
+    "000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000"
+)
+
+
+class App:
+    """All parts of a running server, wired. It is a `shell.server.House`."""
+
+    def __init__(
+        self,
+        config: Config,
+        loop: asyncio.AbstractEventLoop,
+        port: int,
+        failed: Callable[[StoreFailed], None],
+    ) -> None:
+        self._config = config
+        self._data = Path(config.data).absolute()
+        self.origin = f"http://{config.host}:{port}"
+        chance = SystemChance()
+        self._store = SqliteStore(str(self._data / "redrive.db"), load_statements(STATEMENTS))
+        clock = SystemClock(self._store.high_water_ms)
+        self._started_ms = clock()
+        self._faults = 0
+        registry = Registry(self._store)
+        queues.register(registry, Queues(self._store, chance))
+        identity.register(registry)
+        self._store.commit(clock())
+        pump = Pump(loop, clock, self._store, failed)
+        self._dispatch = pump.dispatch = Dispatch(
+            registry,
+            self._store,
+            clock=clock,
+            chance=chance,
+            run=self._run,
+            origin=self.origin,
+            stirred=pump.stir,
+            fault=self._fault,
+        )
+        self._clock = clock
+        self._front = Front(
+            Endpoint(("sqs", "sts")),
+            self._dispatch,
+            Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins)),
+            stir=pump.stir,
+            chance=chance,
+            health=self.health,
+            resets=("sqs",) if config.allow_reset else None,
+        )
+        for worker in (Mover(_WORKERS_CALLER), Reaper(_WORKERS_CALLER)):
+            self._dispatch.post(worker)
+
+    def _run(self, run: Run, done: Callable[[Ran], None]) -> None:
+        raise NotImplementedError
+
+    def _fault(self, error: BaseException) -> None:
+        self._faults += 1
+        log.error("a bug of ours: %r", error, exc_info=error)
+
+    def health(self) -> dict[str, Any]:
+        """Return what runs, for /_redrive/health."""
+        return {
+            "status": "ok",
+            "version": redrive.__version__,
+            "pid": os.getpid(),
+            "data": str(self._data),
+            "uptime_ms": self._clock() - self._started_ms,
+            "services": list(self._front.endpoint.services),
+            "waiting": self._dispatch.waiting,
+            "running": self._dispatch.asked,
+            "faults": self._faults,
+        }
+
+    def handler(self, request: Request, respond: Respond) -> Exchange | None:
+        """Answer one request."""
+        return self._front.handle(request, respond)
+
+    def body_bytes_max(self, url: bytes) -> int:
+        """Return how large a request's body may be."""
+        return self._front.body_bytes_max(url)
+
+    def drain(self) -> None:
+        """Take no more work."""
+        self._front.is_draining = True
+        self._dispatch.drain()
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether nothing is under way."""
+        return self._dispatch.is_at_rest
+
+    def close(self) -> None:
+        """Release the files."""
+        self._store.close()
+
+
+def serve(config: Config) -> int:
+    """Run a server until it is told to stop; return the exit code. Raises DataLocked, OSError."""
+    lock = DataLock(Path(config.data))
+
+    def build(
+        loop: asyncio.AbstractEventLoop, port: int, failed: Callable[[StoreFailed], None]
+    ) -> App:
+        app = App(config, loop, port, failed)
+        lock.say(f"redrive {redrive.__version__}, process {os.getpid()}, {app.origin}")
+        return app
+
+    try:
+        return Server(config.host, config.port, config.drain_s, build).run()
+    finally:
+        lock.release()

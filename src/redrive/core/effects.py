@@ -1,0 +1,188 @@
+"""What a rule, an operation or a worker wants to happen next, as values.
+
+    operation -> result | Wait | Ask         worker.step, worker.done -> Step
+
+Whoever holds the loop (`services/dispatch`, driven by the shell or by the simulator) carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.time import Millis
+
+# The wire's values: what JSON can say, plus bytes for blobs. The TypedDicts of each service narrow them.
+Params = Mapping[str, Any]
+Result = Mapping[str, Any]
+
+
+class Caller(NamedTuple):
+    """Who asks, and for which corner of the world.
+
+    account: twelve digits, from the access key (AWS: a real key maps to its account; ours is the key
+    itself when it is twelve digits, else 000000000000). region: the credential scope's.
+    """
+
+    account: str
+    region: str
+    principal: str  # an ARN, for policies: arn:aws:iam::<account>:root unless a role was assumed
+    sender_id: str  # what SQS shows as SenderId
+
+
+class Context(NamedTuple):
+    """What an operation may know besides its parameters and the tables.
+
+    now_ms is the instant of this attempt; arrived_ms that of the first, so that a long poll that is
+    tried again still ends on time. origin is where clients reach us (`http://127.0.0.1:4566`): queue
+    URLs begin with it.
+    """
+
+    caller: Caller
+    now_ms: Millis
+    arrived_ms: Millis
+    request_id: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask a service for an operation, after the present transaction has committed.
+
+    reply_to is handed back with the reply; it means something to the asker only.
+    """
+
+    service: str
+    operation: str
+    params: Params
+    caller: Caller
+    reply_to: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Hand an event to a function: what the shell gives to the runtime and the simulator to its scripts."""
+
+    environment: Environment
+    request_id: str
+    event: bytes  # JSON text
+    deadline_ms: Millis
+    reply_to: Any = None
+    client_context: bytes | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """All that makes one execution environment unlike another. Equal values may share processes.
+
+    Paths are absolute. `variables` are the user's; the runtime adds AWS's own.
+    """
+
+    function_arn: str
+    function_name: str
+    version: str
+    revision: str  # changes with code or configuration, so that old processes are not used again
+    runtime: str  # AWS's identifier, such as python3.12
+    handler: str
+    code_path: str
+    timeout_ms: Millis
+    memory_mb: int
+    account: str
+    region: str
+    variables: tuple[tuple[str, str], ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How one invocation ended.
+
+    payload: the response as JSON text, or AWS's error body when `error` is set ("Unhandled").
+    error: None for a normal return. status says which way it ended, for logs and life-lines:
+    "ok" | "error" | "timeout" | "exit" | "init-error" | "too-large".
+    log_tail: at most the last 4 KiB of what the invocation wrote (AWS: X-Amz-Log-Result).
+    """
+
+    payload: bytes
+    error: str | None = None
+    status: str = "ok"
+    log_tail: bytes = b""
+    duration_ms: float = 0.0
+    init_ms: float | None = None
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a Call or a Run: exactly one of the three is set."""
+
+    result: Result | None = None
+    error: ServiceError | Unavailable | AssertionError | None = None
+    ran: Ran | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to return yet: try again at at_ms, or sooner when one of the topics is woken.
+
+    Waiters of a topic are tried in the order of their arrival. `alike` says that all of them look for the
+    same thing, so that the first to find nothing spares the others the search.
+    """
+
+    at_ms: Millis
+    topics: tuple[str, ...]
+    alike: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The operation has committed and answers when someone else has.
+
+    resume runs in a transaction of its own: (tx, reply, now_ms) -> result | Ask | Wait. It lives in memory
+    and dies with its connection or with the process.
+    """
+
+    effect: Call | Run
+    resume: Callable[[Any, Reply, Millis], Result | Ask | Wait]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a worker wants: calls to make, when to be stepped again, topics that step it sooner.
+
+    cancels names reply_to values of calls that still wait (a long poll) and shall not be answered.
+    """
+
+    calls: tuple[Call, ...] = ()
+    next_ms: Millis | None = None
+    topics: tuple[str, ...] = ()
+    cancels: tuple[Any, ...] = field(default=())
+
+
+class Worker(Protocol):
+    """Something that goes on by itself, one step at a time. It never blocks and never sleeps."""
+
+    name: str
+
+    def step(self, now_ms: Millis) -> Step:
+        """Go on; called at its next_ms, when a topic is woken, and once at the start."""
+        ...
+
+    def done(self, reply_to: Any, reply: Reply, now_ms: Millis) -> Step:
+        """Take the answer to one of its calls."""
+        ...
+
+    def drain(self, now_ms: Millis) -> Step:
+        """Begin nothing new from now on, but settle what is under way; cancel what only waits."""
+        ...
+
+
+class Chance(Protocol):
+    """Where randomness comes from: the operating system's in the server, the seed's in the simulator."""
+
+    def token(self, count: int) -> bytes:
+        """Return `count` random bytes."""
+        ...

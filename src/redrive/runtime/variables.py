@@ -1,0 +1,60 @@
+"""The environment variables of a function: AWS's own, the user's, and nothing else of the server's.
+
+AWS: Lambda Developer Guide, "Defined runtime environment variables". The user's variables never
+replace a reserved one (the API refuses such names); those that AWS lets a user replace are set
+before the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redrive.core.effects import Environment
+
+INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""All that a function sees of the server's environment: where programs, libraries and the machine's
+certificates are. Proxies are left out: they would swallow calls to AWS_ENDPOINT_URL."""
+
+
+def log_group(function_name: str) -> str:
+    """Return the log group of a function."""
+    return f"/aws/lambda/{function_name}"
+
+
+def function_variables(
+    environment: Environment,
+    *,
+    endpoint_url: str,
+    stream: str,
+    inherited: Mapping[str, str],
+    runtime_dir: str,
+) -> dict[str, str]:
+    """Return all variables of one environment."""
+    values = {name: inherited[name] for name in INHERITED if name in inherited}
+    values |= {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONUNBUFFERED": "1",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    }
+    values.update(environment.variables)
+    values |= {
+        "AWS_ACCESS_KEY_ID": environment.account,
+        "AWS_SECRET_ACCESS_KEY": "redrive",
+        "AWS_SESSION_TOKEN": "redrive",
+        "AWS_REGION": environment.region,
+        "AWS_DEFAULT_REGION": environment.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{environment.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": environment.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": environment.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(environment.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(environment.function_name),
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "LAMBDA_TASK_ROOT": environment.code_path,
+        "LAMBDA_RUNTIME_DIR": runtime_dir,
+        "_HANDLER": environment.handler,
+    }
+    # AWS lets a user set this one, for a function that shall call real AWS.
+    values.setdefault("AWS_ENDPOINT_URL", endpoint_url)
+    return values

@@ -1,0 +1,377 @@
+"""Carry out effects: who enters, who waits, who is asked, which worker is due. No sockets, no sleeping.
+
+Both programs drive it: the shell between socket events, the simulator between virtual instants.
+
+    enter ──> operate ──> result ──┐
+                 │                 ├─> settle: one commit for all ──> answers leave, topics wake
+                 ├──> Wait: parked ┘        │
+                 └──> Ask: started after the commit; its reply resumes it in a transaction of its own
+
+Invariants
+1. An answer leaves only after the commit of the group that it belongs to.
+2. Whatever enters is answered exactly once, unless it is cancelled or the process dies.
+3. A wait is tried again at its instant or when its topic wakes, in the order of arrival.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from redrive.core.effects import (
+    Ask,
+    Call,
+    Caller,
+    Chance,
+    Context,
+    Params,
+    Ran,
+    Reply,
+    Result,
+    Run,
+    Step,
+    Wait,
+    Worker,
+)
+from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.ids import uuid4
+from redrive.core.time import NEVER, Millis
+from redrive.services.registry import Registry
+from redrive.store.store import Store, StoreFailed
+
+Answer = Callable[[Reply], None]
+Runner = Callable[[Run, Callable[[Ran], None]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """Something that entered and has not been answered."""
+
+    service: str
+    operation: str
+    params: Params
+    caller: Caller
+    request_id: str
+    arrived_ms: Millis
+    answer: Answer
+    at_ms: Millis = NEVER  # when a parked ticket is tried again
+    topics: tuple[str, ...] = ()
+    again: Callable[[Any, Millis], Result | Ask | Wait] | None = None  # a resume that waits
+    parked: bool = False
+    cancelled: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Post:
+    """A worker and what it last asked for."""
+
+    worker: Worker
+    at_ms: Millis = NEVER
+    topics: tuple[str, ...] = ()
+    calls: dict[Hashable, Ticket] = field(default_factory=dict)
+
+
+class Dispatch:
+    """The one place where effects become deeds.
+
+    clock returns the present instant and never goes back. run starts a function and calls back once.
+    stirred is called when there is something to settle that the caller of `settle` may not know of.
+    fault hears of every error that is ours.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        *,
+        clock: Callable[[], Millis],
+        chance: Chance,
+        run: Runner,
+        origin: str,
+        stirred: Callable[[], None] = lambda: None,
+        fault: Callable[[BaseException], None] = lambda _error: None,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._run = run
+        self._origin = origin
+        self._stirred = stirred
+        self._fault = fault
+        self._answers: list[tuple[Ticket, Reply]] = []
+        self._asks: list[tuple[Ticket, Ask]] = []
+        self._parked: dict[str, dict[Ticket, None]] = {}
+        self._listening: dict[str, dict[_Post, None]] = {}
+        self._posts: list[_Post] = []
+        self._agenda: list[tuple[Millis, int, Ticket | _Post]] = []
+        self._order = count()
+        self.waiting = 0
+        self.asked = 0
+
+    # --- entering -------------------------------------------------------------------------------
+
+    def enter(
+        self,
+        service: str,
+        operation: str,
+        params: Params,
+        caller: Caller,
+        answer: Answer,
+        request_id: str | None = None,
+    ) -> Ticket:
+        """Run an operation now; `answer` is called once, after the commit that `settle` makes."""
+        now_ms = self._clock()
+        ticket = Ticket(
+            service,
+            operation,
+            params,
+            caller,
+            request_id or uuid4(self._chance),
+            now_ms,
+            answer,
+        )
+        self._attempt(ticket, now_ms)
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget a ticket: a parked one is unparked and never answered; a running one loses its answer."""
+        ticket.cancelled = True
+        self._unpark(ticket)
+
+    def post(self, worker: Worker) -> None:
+        """Take a worker into service; its first step is due at once."""
+        post = _Post(worker)
+        self._posts.append(post)
+        self._schedule(post, self._clock())
+        self._stirred()
+
+    def drain(self) -> None:
+        """End the waits of clients and let the workers come to rest."""
+        now_ms = self._clock()
+        for post in self._posts:
+            self._take(post, post.worker.drain(now_ms))
+        mine = {ticket for post in self._posts for ticket in post.calls.values()}
+        for ticket in {t for parked in self._parked.values() for t in parked} - mine:
+            self._unpark(ticket)
+            error = Unavailable("the server is shutting down")
+            self._answers.append((ticket, Reply(error=error)))
+        self._stirred()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Tell whether nothing runs, waits or is to be settled."""
+        return self.is_idle and not self.asked and not any(post.calls for post in self._posts)
+
+    # --- going on -------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether there is nothing to settle."""
+        return not self._answers and not self._asks
+
+    @property
+    def next_ms(self) -> Millis:
+        """Return the instant at which `advance` has something to do; NEVER when only events bring it."""
+        agenda = self._agenda
+        while agenda and agenda[0][2].at_ms != agenda[0][0]:
+            heapq.heappop(agenda)
+        return agenda[0][0] if agenda else NEVER
+
+    def advance(self) -> None:
+        """Try the waits and step the workers whose time has come."""
+        now_ms = self._clock()
+        while self.next_ms <= now_ms:
+            item = heapq.heappop(self._agenda)[2]
+            if isinstance(item, Ticket):
+                item.at_ms = NEVER
+                self._attempt(item, now_ms)
+            else:
+                item.at_ms = NEVER
+                self._take(item, item.worker.step(now_ms))
+
+    def settle(self) -> None:
+        """Commit the group, release its answers, start what it asked for, wake who waited for it.
+
+        What that sets off belongs to the next group: call again until `is_idle`. Raises StoreFailed, after
+        which nothing may be answered any more.
+        """
+        answers, self._answers = self._answers, []
+        asks, self._asks = self._asks, []
+        now_ms = self._clock()
+        try:
+            topics = self._store.commit(now_ms)
+        except Unavailable as error:
+            self._refuse(answers, asks, error)
+            return
+        for ticket, reply in answers:
+            if not ticket.cancelled:
+                ticket.answer(reply)
+        for ticket, ask in asks:
+            self._start(ticket, ask)
+        for topic in topics:
+            self._wake(topic, now_ms)
+
+    def wake(self, topic: str) -> None:
+        """Wake a topic from outside of a transaction (what lives in memory only, such as live events)."""
+        self._wake(topic, self._clock())
+        self._stirred()
+
+    # --- one attempt ----------------------------------------------------------------------------
+
+    def _attempt(self, ticket: Ticket, now_ms: Millis) -> bool:
+        """Run the ticket's operation; return whether it waits and all alike would wait as well."""
+        context = Context(ticket.caller, now_ms, ticket.arrived_ms, ticket.request_id, self._origin)
+        if ticket.again is not None:
+            again = ticket.again
+            return self._conclude(
+                ticket, lambda: self._store.transact(lambda tx: again(tx, now_ms)), now_ms
+            )
+        return self._conclude(
+            ticket,
+            lambda: self._registry.operate(
+                ticket.service, ticket.operation, ticket.params, context
+            ),
+            now_ms,
+        )
+
+    def _conclude(
+        self, ticket: Ticket, work: Callable[[], Result | Ask | Wait], now_ms: Millis
+    ) -> bool:
+        try:
+            outcome = work()
+        except (ServiceError, Unavailable) as error:
+            reply = Reply(error=error)
+        except StoreFailed:
+            raise
+        except Exception as error:  # the one boundary between a bug of ours and the loop
+            self._fault(error)
+            reply = Reply(error=AssertionError(repr(error)))
+        else:
+            if isinstance(outcome, Wait):
+                self._park(ticket, outcome, now_ms)
+                return outcome.alike
+            if isinstance(outcome, Ask):
+                self._unpark(ticket)
+                self._asks.append((ticket, outcome))
+                return False
+            reply = Reply(result=outcome)
+        self._unpark(ticket)
+        self._answers.append((ticket, reply))
+        return False
+
+    def _start(self, ticket: Ticket, ask: Ask) -> None:
+        effect = ask.effect
+        self.asked += 1
+
+        def resume(reply: Reply) -> None:
+            self.asked -= 1
+            now_ms = self._clock()
+            self._conclude(
+                ticket,
+                lambda: self._store.transact(lambda tx: ask.resume(tx, reply, now_ms)),
+                now_ms,
+            )
+            self._stirred()
+
+        if isinstance(effect, Run):
+            self._run(effect, lambda ran: resume(Reply(ran=ran)))
+        else:
+            self.enter(effect.service, effect.operation, effect.params, effect.caller, resume)
+
+    def _refuse(
+        self,
+        answers: list[tuple[Ticket, Reply]],
+        asks: list[tuple[Ticket, Ask]],
+        error: Unavailable,
+    ) -> None:
+        for ticket, _reply in answers:
+            if not ticket.cancelled:
+                ticket.answer(Reply(error=error))
+        for ticket, ask in asks:
+            # The operation may hold something that only its resume gives back (a concurrency slot).
+            reply = Reply(error=error)
+            now_ms = self._clock()
+
+            def work(ask: Ask = ask, reply: Reply = reply, now_ms: Millis = now_ms) -> Any:
+                return self._store.transact(lambda tx: ask.resume(tx, reply, now_ms))
+
+            self._conclude(ticket, work, now_ms)
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def _park(self, ticket: Ticket, wait: Wait, now_ms: Millis) -> None:
+        assert wait.at_ms > now_ms, "a wait that is due at once would spin"
+        if ticket.cancelled:
+            return
+        if not ticket.parked:
+            ticket.parked = True
+            self.waiting += 1
+        if ticket.topics != wait.topics:
+            self._leave_topics(ticket)
+            ticket.topics = wait.topics
+            for topic in wait.topics:
+                self._parked.setdefault(topic, {})[ticket] = None
+        self._schedule(ticket, wait.at_ms)
+
+    def _unpark(self, ticket: Ticket) -> None:
+        if not ticket.parked:
+            return
+        ticket.parked = False
+        ticket.at_ms = NEVER
+        self._leave_topics(ticket)
+        ticket.topics = ()
+        self.waiting -= 1
+
+    def _leave_topics(self, ticket: Ticket) -> None:
+        for topic in ticket.topics:
+            parked = self._parked[topic]
+            del parked[ticket]
+            if not parked:
+                del self._parked[topic]
+
+    def _wake(self, topic: str, now_ms: Millis) -> None:
+        for ticket in list(self._parked.get(topic, ())):
+            if ticket.parked and self._attempt(ticket, now_ms):
+                break
+        for post in list(self._listening.get(topic, ())):
+            self._take(post, post.worker.step(now_ms))
+
+    def _schedule(self, item: Ticket | _Post, at_ms: Millis) -> None:
+        if item.at_ms != at_ms:
+            item.at_ms = at_ms
+            heapq.heappush(self._agenda, (at_ms, next(self._order), item))
+
+    # --- workers --------------------------------------------------------------------------------
+
+    def _take(self, post: _Post, step: Step) -> None:
+        for reply_to in step.cancels:
+            ticket = post.calls.get(reply_to)
+            if ticket is not None and ticket.parked:  # what has an answer under way keeps it
+                del post.calls[reply_to]
+                self.cancel(ticket)
+        if post.topics != step.topics:
+            for topic in post.topics:
+                self._listening[topic].pop(post, None)
+            post.topics = step.topics
+            for topic in step.topics:
+                self._listening.setdefault(topic, {})[post] = None
+        if step.next_ms is None:
+            post.at_ms = NEVER
+        else:
+            self._schedule(post, step.next_ms)
+        for call in step.calls:
+            self._call(post, call)
+
+    def _call(self, post: _Post, call: Call) -> None:
+        def done(reply: Reply) -> None:
+            post.calls.pop(call.reply_to, None)
+            self._take(post, post.worker.done(call.reply_to, reply, self._clock()))
+
+        assert call.reply_to not in post.calls, f"{post.worker.name} reuses {call.reply_to!r}"
+        ticket = self.enter(call.service, call.operation, call.params, call.caller, done)
+        if call.reply_to is not None:
+            post.calls[call.reply_to] = ticket

@@ -1,0 +1,299 @@
+"""The code store: unpacked packages by content hash. The only file I/O of this service;
+synchronous.
+
+    <root>/<sha256>/       one package, complete and on stable storage; files are read-only
+    <root>/.new/           a package that is being unpacked
+    <root>/.old-<sha256>/  a package that is being removed
+
+Invariants
+1. A directory named by a hash is complete: it gets that name by a rename, after its files are
+   synced, and loses it by a rename before the first of its files goes.
+2. `put_*` returns after the rename is on stable storage, so that a row that is committed afterwards
+   never names missing code, whatever the moment of a crash.
+3. Nothing is written outside of the root, whatever a package's names and links say.
+
+The data directory is locked by one process, and that process calls from one thread: fixed names
+suffice.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from redrive.core.errors import ServiceError, Unavailable
+from redrive.services.functions.refusals import invalid
+
+ZIPPED_BYTES_MAX = 52_428_800
+UNZIPPED_BYTES_MAX = 262_144_000
+"""AWS: Lambda quotas, "Deployment package (.zip file archive) size"."""
+
+CHUNK_BYTES = 1 << 20
+SYNC_EACH_MAX = 32
+"""Up to so many files are synced one by one; more by one sync of everything, where that call waits
+for the disk (Linux): half a second for a package of 5,000 files on an idle disk."""
+
+_NEW = ".new"
+_OLD = ".old-"
+_UNZIP_TROUBLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
+_BAD_NAME = (
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EINVAL,
+    errno.EILSEQ,
+)
+
+
+class Code(NamedTuple):
+    """A package in the store."""
+
+    hash: str  # sha256 in hex: of the zip file, or of a directory's names, modes and contents
+    bytes: int  # of the zip file, or of the directory's files
+
+
+class _Entry(NamedTuple):
+    path: str  # relative, normalised
+    kind: str  # "file" | "link"
+    executable: bool
+    info: zipfile.ZipInfo
+
+
+class CodeStore:
+    """Packages below one directory."""
+
+    def __init__(self, root: Path) -> None:
+        """Open or create the store; what a crash left unfinished is removed."""
+        self.root = root.absolute()
+        self._recent: set[str] = set()
+        self.root.mkdir(parents=True, exist_ok=True)
+        for path in self.root.iterdir():
+            if path.name == _NEW or path.name.startswith(_OLD):
+                shutil.rmtree(path)
+
+    def path(self, code_hash: str) -> Path:
+        """Return where a package lies."""
+        return self.root / code_hash
+
+    def put_zip(self, package: bytes, *, uploaded: bool = True, dry_run: bool = False) -> Code:
+        """Unpack a zip file, unless it is here already; with dry_run only check it.
+
+        Only an uploaded one is limited in its zipped size. Raises AWS's errors for packages that
+        are too large, empty or broken, Unavailable when the disk fails or is full.
+        """
+        if uploaded and len(package) > ZIPPED_BYTES_MAX:
+            raise ServiceError(
+                "RequestEntityTooLargeException",
+                f"Zipped size must be smaller than {ZIPPED_BYTES_MAX} bytes",
+                status=413,
+            )
+        code = Code(hashlib.sha256(package).hexdigest(), len(package))
+        if self.path(code.hash).exists():
+            self._recent.add(code.hash)
+            return code
+        try:
+            with zipfile.ZipFile(io.BytesIO(package)) as archive:
+                entries = _plan(archive.infolist())
+                if dry_run:
+                    return code
+                new = self._begin()
+                for entry in entries:
+                    _unpack(archive, entry, new)
+        except _BAD_ZIP as error:
+            raise invalid(_UNZIP_TROUBLE) from error
+        except OSError as error:
+            if error.errno in _BAD_NAME:
+                raise invalid(_UNZIP_TROUBLE) from error
+            raise Unavailable(f"the code could not be stored: {error}") from error
+        self._finish(new, code)
+        return code
+
+    def put_local(self, source: Path, *, dry_run: bool = False) -> Code:
+        """Copy a zip file or a directory of this machine.
+
+        A directory's links to files become files; links to directories are refused. The server's
+        own data directory is left out when it lies inside.
+        """
+        if not source.is_file() and not source.is_dir():
+            raise invalid(
+                "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
+                "S3 Error Message: The specified key does not exist."
+            )
+        try:
+            if source.is_file():
+                return self.put_zip(source.read_bytes(), uploaded=False, dry_run=dry_run)
+            files = sorted(self._walk(source))
+            if not files:
+                raise invalid("Uploaded file must be a non-empty zip")
+            new = None if dry_run else self._begin()
+            code = _copy(files, source, new)
+        except OSError as error:
+            raise Unavailable(f"{source} could not be copied: {error}") from error
+        if new is not None:
+            self._finish(new, code)
+        return code
+
+    def hashes(self) -> list[str]:
+        """Name all packages in the store."""
+        return [path.name for path in self.root.iterdir() if not path.name.startswith(".")]
+
+    def take_recent(self) -> frozenset[str]:
+        """Name the packages that were put since this was last asked, new or known."""
+        recent, self._recent = frozenset(self._recent), set()
+        return recent
+
+    def remove(self, code_hash: str) -> None:
+        """Remove a package that no row names and no invocation uses."""
+        old = self.root / f"{_OLD}{code_hash}"
+        self.path(code_hash).rename(old)
+        _sync(self.root)
+        shutil.rmtree(old)
+
+    def _walk(self, source: Path) -> Iterator[Path]:
+        for folder, names, files in os.walk(source, onerror=_raise):
+            here = Path(folder)
+            names[:] = [name for name in names if here / name != self.root.parent]
+            for name in names:
+                if (here / name).is_symlink():
+                    raise invalid(f"{here / name} is a link to a directory, which is not followed.")
+            yield from (here / name for name in files if (here / name).is_file())
+
+    def _begin(self) -> Path:
+        new = self.root / _NEW
+        if new.exists():
+            shutil.rmtree(new)  # an earlier package that turned out to be broken
+        new.mkdir()
+        return new
+
+    def _finish(self, new: Path, code: Code) -> None:
+        """Make the unpacked package durable and give it its name (invariants 1 and 2)."""
+        self._recent.add(code.hash)
+        try:
+            _sync_tree(new)
+            if self.path(code.hash).exists():
+                shutil.rmtree(new)
+            else:
+                new.rename(self.path(code.hash))
+            _sync(self.root)
+        except OSError as error:
+            raise Unavailable(f"the code could not be stored: {error}") from error
+
+
+def _plan(infos: Iterable[zipfile.ZipInfo]) -> list[_Entry]:
+    """Check an archive's names, links and sizes before the first byte is written (invariant 3)."""
+    entries: dict[str, _Entry] = {}
+    total_bytes = 0
+    for info in infos:
+        path = PurePosixPath(info.filename)
+        mode = info.external_attr >> 16
+        if path.is_absolute() or ".." in path.parts or "\\" in info.filename or not path.parts:
+            raise invalid(_UNZIP_TROUBLE)
+        if info.is_dir():
+            continue
+        total_bytes += info.file_size
+        if total_bytes > UNZIPPED_BYTES_MAX:
+            raise invalid(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
+        kind = "link" if stat.S_ISLNK(mode) else "file"
+        # A name that comes twice: the last one counts, as with unzip.
+        entries[str(path)] = _Entry(str(path), kind, bool(mode & 0o111), info)
+    if not entries:
+        raise invalid("Uploaded file must be a non-empty zip")
+    for entry in entries.values():
+        for parent in PurePosixPath(entry.path).parents:
+            if str(parent) in entries:  # a file or, worse, a link in the place of a directory
+                raise invalid(_UNZIP_TROUBLE)
+    return list(entries.values())
+
+
+def _unpack(archive: zipfile.ZipFile, entry: _Entry, root: Path) -> None:
+    path = root / entry.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.kind == "file":
+        with archive.open(entry.info) as source:
+            _write(path, source, entry.executable)
+        return
+    target = archive.read(entry.info).decode("utf-8")
+    _check_link(PurePosixPath(entry.path), PurePosixPath(target))
+    path.symlink_to(target)
+
+
+def _check_link(link: PurePosixPath, target: PurePosixPath) -> None:
+    """Refuse a link that leaves the package.
+
+    Its parents are real directories, so leading ".." climb truly; a later ".." could climb out of
+    another link's target and is refused.
+    """
+    parts = target.parts
+    climbs = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+    depth = len(link.parts) - 1
+    if target.is_absolute() or ".." in parts[climbs:] or climbs > depth or not parts:
+        raise invalid(_UNZIP_TROUBLE)
+
+
+def _copy(files: list[Path], source: Path, new: Path | None) -> Code:
+    """Hash a directory's files and, unless `new` is None, copy what was hashed."""
+    digest = hashlib.sha256(b"redrive directory\n")
+    total_bytes = 0
+    for file in files:
+        name = file.relative_to(source).as_posix()
+        executable = bool(file.stat().st_mode & 0o111)
+        content = file.read_bytes()
+        total_bytes += len(content)
+        if total_bytes > UNZIPPED_BYTES_MAX:
+            raise invalid(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
+        header = (
+            f"{len(name.encode(errors='surrogateescape'))}:{name}:{executable:d}:{len(content)}\n"
+        )
+        digest.update(header.encode(errors="surrogateescape"))
+        digest.update(content)
+        if new is not None:
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, io.BytesIO(content), executable)
+    return Code(digest.hexdigest(), total_bytes)
+
+
+def _write(path: Path, source: IO[bytes], executable: bool) -> None:
+    mode = 0o555 if executable else 0o444
+    with path.open("xb") as target:
+        shutil.copyfileobj(source, target, CHUNK_BYTES)
+        os.fchmod(target.fileno(), mode)
+
+
+def _sync_tree(root: Path) -> None:
+    """Put a directory's files and names on stable storage."""
+    folders, files = [], []
+    for folder, _names, names in os.walk(root, onerror=_raise):
+        folders.append(Path(folder))
+        files += [Path(folder) / name for name in names]
+    if len(files) > SYNC_EACH_MAX and os.uname().sysname == "Linux":
+        os.sync()
+        _sync(root)
+        return
+    for path in (*files, *folders):
+        if not path.is_symlink():
+            _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Sync a file or a directory itself."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _raise(error: OSError) -> None:
+    raise error

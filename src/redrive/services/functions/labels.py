@@ -1,0 +1,157 @@
+"""Members of Lambda's requests that are not acted on: kept and echoed, or refused; never ignored.
+
+docs/compat is generated from LABELS. A member of the model that is neither here nor in HONOURED
+fails a test, so that a new botocore cannot bring an option that nobody has looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from redrive.core.errors import ServiceError
+from redrive.services.functions.refusals import constraint, invalid
+
+Params = Mapping[str, Any]
+
+
+class Label(NamedTuple):
+    """One member, what is done with it, and why in one sentence."""
+
+    member: str
+    treatment: Literal["kept", "refused"]
+    sentence: str
+
+
+LABELS = (
+    Label("Role", "kept", "Shown; the function runs with the server's local credentials."),
+    Label("TracingConfig", "kept", "Shown; no trace segments are written."),
+    Label("EphemeralStorage", "kept", "Checked and shown; /tmp is the machine's and not limited."),
+    Label("Architectures", "kept", "Shown; code runs on this machine's own processor."),
+    Label("LoggingConfig", "kept", "Shown; logs are text and are not filtered by level."),
+    Label("KMSKeyArn", "kept", "Shown; environment variables are stored unencrypted."),
+    Label("SnapStart", "kept", "Shown; it takes effect on published versions only."),
+    Label("VpcConfig", "refused", "Subnets and security groups do not exist here."),
+    Label("Layers", "refused", "No layer exists yet."),
+    Label("CodeSigningConfigArn", "refused", "No code signing configuration exists."),
+    Label("DeadLetterConfig", "refused", "Asynchronous events have no dead-letter target yet."),
+    Label("FileSystemConfigs", "refused", "Network file systems are not mounted."),
+    Label("ImageConfig", "refused", "Container images are not run."),
+    Label("ImageUri", "refused", "Container images are not run."),
+    Label("Publish", "refused", "Versions are not published yet."),
+    Label("PublishTo", "refused", "Versions are not published yet."),
+    Label("TenancyConfig", "refused", "Tenants do not get environments of their own."),
+    Label("CapacityProviderConfig", "refused", "There are no managed instances."),
+    Label("DurableConfig", "refused", "Durable executions are not offered."),
+    Label("RuntimeConfig", "refused", "Custom runtimes are not offered."),
+    Label("AcceleratorConfig", "refused", "Accelerators are not offered."),
+    Label("SourceKMSKeyArn", "refused", "Packages are stored unencrypted."),
+    Label("S3ObjectVersion", "refused", "Local packages have no versions."),
+    Label("S3ObjectStorageMode", "refused", "A package is always copied."),
+    Label("DurableExecutionName", "refused", "Durable executions are not offered."),
+    Label("TenantId", "refused", "Tenants do not get environments of their own."),
+)
+
+HONOURED = frozenset(
+    [
+        "FunctionName",
+        "Runtime",
+        "Handler",
+        "Code",
+        "Description",
+        "Timeout",
+        "MemorySize",
+        "PackageType",
+        "Environment",
+        "Tags",
+        "ZipFile",
+        "S3Bucket",
+        "S3Key",
+        "DryRun",
+        "RevisionId",
+        "InvocationType",
+        "LogType",
+        "ClientContext",
+        "Payload",
+        "Qualifier",
+    ]
+)
+
+_KEPT_MEMBERS = (
+    "TracingConfig",
+    "EphemeralStorage",
+    "Architectures",
+    "LoggingConfig",
+    "KMSKeyArn",
+    "SnapStart",
+)
+# Values that ask for what happens anyway.
+_HARMLESS = {"S3ObjectStorageMode": "COPY"}
+# Refused in AWS's own words, below.
+_OWN_WORDS = ("VpcConfig", "Layers", "CodeSigningConfigArn")
+
+
+def kept_labels(params: Params, before: Params) -> dict[str, Any]:
+    """Return the labels after a request: those before it, with the ones that it gives replaced."""
+    labels = dict(before)
+    for member in _KEPT_MEMBERS:
+        value = params.get(member)
+        if value is None:
+            continue
+        if value in ("", {}):
+            labels.pop(member, None)
+        else:
+            labels[member] = value
+    return labels
+
+
+def refuse_unsupported(params: Params) -> None:
+    """Refuse what is not acted on, in AWS's words where AWS has them.
+
+    Empty values pass: Terraform and SAM send them for "none".
+    """
+    for label in LABELS:
+        value = params.get(label.member)
+        if (
+            label.treatment == "kept"
+            or not value
+            or label.member in _OWN_WORDS
+            or _HARMLESS.get(label.member) == value
+            or (isinstance(value, Mapping) and not any(value.values()))
+        ):
+            continue
+        raise invalid(f"{label.member} is not supported by this server. {label.sentence}")
+    _refuse_strangers(params)
+    architectures = params.get("Architectures")
+    if architectures is not None and architectures not in (["x86_64"], ["arm64"]):
+        rule = (
+            "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], "
+            "Member must not be null]"
+        )
+        raise constraint(f"[{', '.join(architectures)}]", "architectures", rule)
+
+
+def _refuse_strangers(params: Params) -> None:
+    """Refuse references to things that cannot exist here, as AWS does with unknown ones."""
+    network = params.get("VpcConfig") or {}
+    for subnet in network.get("SubnetIds") or ():
+        raise invalid(
+            "Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. "
+            f"EC2 Error Message: The subnet ID '{subnet}' does not exist"
+        )
+    for group in network.get("SecurityGroupIds") or ():
+        raise invalid(
+            "Error occurred while DescribeSecurityGroups. "
+            "EC2 Error Code: InvalidGroup.NotFound. "
+            f"EC2 Error Message: The security group '{group}' does not exist"
+        )
+    for layer in params.get("Layers") or ():
+        raise invalid(f"Layer version {layer} does not exist.")
+    if params.get("CodeSigningConfigArn"):
+        raise ServiceError(
+            "CodeSigningConfigNotFoundException",
+            "The code signing configuration cannot be found. Check that the provided configuration "
+            f"is not deleted: {params['CodeSigningConfigArn']}.",
+            status=404,
+            extra={"Type": "User"},
+        )

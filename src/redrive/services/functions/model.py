@@ -1,0 +1,110 @@
+"""Rows of the functions service, and the targets that a function name can mean.
+
+A function has one version here, $LATEST. It is Active from the transaction that creates it: its
+code is on disk before that transaction commits (code.py), so there is no Pending state to pass
+through.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from redrive.core.arn import function_arn
+
+LATEST = "$LATEST"
+
+
+class Function(NamedTuple):
+    """One row of `functions`. The JSON columns hold objects as text."""
+
+    account: str
+    region: str
+    name: str
+    runtime: str  # AWS's identifier, such as python3.12
+    handler: str
+    role: str  # kept and shown; nothing is assumed with it
+    description: str
+    timeout_s: int
+    memory_mb: int
+    variables: str  # JSON object: the user's environment variables
+    labels: str  # JSON object: members that are kept and echoed only (labels.py)
+    tags: str  # JSON object
+    code_hash: str  # sha256 in hex: the name of the directory in the code store
+    code_bytes: int  # size of the package as it was uploaded
+    revision: str  # changes with code and configuration
+    modified_ms: int
+    reserved: int | None  # reserved concurrency; None: takes part in the unreserved pool
+    policy: str | None  # JSON list of statements; None: no policy has been attached
+    policy_revision: str
+
+    @property
+    def arn(self) -> str:
+        """Return the unqualified ARN."""
+        return function_arn(self.region, self.account, self.name)
+
+
+class AsyncEvent(NamedTuple):
+    """One row of `async_events`: an event that was answered with 202 and is not yet settled."""
+
+    id: int
+    function_arn: str  # unqualified
+    payload: bytes  # JSON text
+    request_id: str  # the same at each attempt (AWS: Developer Guide, "Asynchronous invocation")
+    first_ms: int
+    due_ms: int
+    attempt: int  # how many attempts have ended in a function error
+    throttles: int  # refusals in a row since the last attempt: the exponent of the back-off
+
+
+class Count(NamedTuple):
+    """A single number."""
+
+    value: int
+
+
+class Usage(NamedTuple):
+    """What an account uses in a region."""
+
+    functions: int
+    code_bytes: int
+    reserved: int
+
+
+class Hash(NamedTuple):
+    """The name of a code directory that a row refers to."""
+
+    code_hash: str
+
+
+class DueEvent(NamedTuple):
+    """An event that may be delivered now, without its payload."""
+
+    id: int
+    function_arn: str
+
+
+class Instant(NamedTuple):
+    """When the next event falls due; None when there is none."""
+
+    at_ms: int | None
+
+
+class Target(NamedTuple):
+    """What a function name in a request means."""
+
+    account: str
+    region: str
+    name: str
+    qualifier: (
+        str | None
+    )  # as it was given: None is not the same as "$LATEST" in answers and errors
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN with the qualifier, if one was given."""
+        return function_arn(self.region, self.account, self.name, self.qualifier)
+
+    @property
+    def unqualified_arn(self) -> str:
+        """Return the ARN without a qualifier."""
+        return function_arn(self.region, self.account, self.name)

@@ -1,0 +1,155 @@
+"""Invoke: synchronous runs, dry runs, and events that are kept for the courier."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redrive.core.effects import Ask, Context, Environment, Params, Reply, Result, Run
+from redrive.core.time import Millis, seconds
+from redrive.services.functions import rules
+from redrive.services.functions.labels import refuse_unsupported
+from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.operations.concurrency import reserved_sum
+from redrive.services.functions.operations.lookup import locate
+from redrive.services.functions.payloads import check_payload, decode_client_context
+from redrive.services.functions.refusals import too_many_requests
+from redrive.services.functions.room import Functions, Slot
+from redrive.store.store import Tx
+
+ASYNC_TOPIC = "lambda:async"
+"""Woken when an event has been kept for asynchronous invocation."""
+
+
+def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result | Ask:
+    """Run a function and answer with its response (RequestResponse), keep the event (Event), or
+    only check (DryRun).
+
+    A function that fails is no failure of Invoke: StatusCode is 200 and FunctionError is set.
+    AWS: API_Invoke.
+    """
+    invocation_type = params.get("InvocationType") or "RequestResponse"
+    refuse_unsupported(params)
+    payload = check_payload(params.get("Payload"), invocation_type)
+    _target, function = locate(
+        tx, context.caller, params["FunctionName"], "Invoke", params.get("Qualifier")
+    )
+    if invocation_type == "DryRun":
+        return {"StatusCode": 204}
+    if invocation_type == "Event":
+        _keep_event(tx, function, payload, context)
+        return {"StatusCode": 202, "Payload": b""}
+    client_context = decode_client_context(params.get("ClientContext"))
+    reason = throttle_reason(room, tx, function)
+    if reason is not None:
+        raise too_many_requests(reason)
+    with_log = params.get("LogType") == "Tail"
+    return run_function(
+        room,
+        function,
+        payload,
+        context.request_id,
+        context.now_ms,
+        lambda _tx, reply, _now_ms: _answer(reply, with_log),
+        client_context,
+    )
+
+
+def throttle_reason(room: Functions, tx: Tx, function: Function) -> rules.ThrottleReason | None:
+    """Tell why a function may not start another invocation now; None when it may."""
+    pool_running = room.running.of_pool(function.account, function.region)
+    pool_limit = room.unreserved_floor  # always left; what more there is costs a query
+    if function.reserved is None and pool_running >= pool_limit:
+        pool_limit = room.concurrency - reserved_sum(tx, function.account, function.region)
+    running = room.running.of_function(function.arn)
+    return rules.admit(function.reserved, running, pool_limit, pool_running)
+
+
+def run_function(
+    room: Functions,
+    function: Function,
+    payload: bytes,
+    request_id: str,
+    now_ms: Millis,
+    resume: Callable[[Tx, Reply, Millis], Result],
+    client_context: bytes | None = None,
+) -> Ask:
+    """Take a concurrency slot and ask for the run; the slot is given back before `resume` is
+    called.
+
+    The last thing that an operation does: what raises after it would keep the slot.
+    """
+    timeout_ms = seconds(function.timeout_s)
+    run = Run(
+        environment=environment_of(room, function),
+        request_id=request_id,
+        event=payload,
+        deadline_ms=Millis(now_ms + timeout_ms),
+        client_context=client_context,
+    )
+    return Ask(run, _Invocation(room, room.running.take(function), resume))
+
+
+@dataclass(slots=True, eq=False)
+class _Invocation:
+    """One run under way; called once with its end. The function may be gone by then."""
+
+    room: Functions
+    slot: Slot | None
+    then: Callable[[Tx, Reply, Millis], Result]
+
+    def __call__(self, tx: Any, reply: Reply, now_ms: Millis) -> Result:
+        slot, self.slot = self.slot, None
+        assert slot is not None, "an invocation has ended twice"
+        self.room.running.release(slot)
+        return self.then(tx, reply, now_ms)
+
+
+def environment_of(room: Functions, function: Function) -> Environment:
+    """Return what the runtime must know to run a function."""
+    return Environment(
+        function_arn=function.arn,
+        function_name=function.name,
+        version=LATEST,
+        revision=function.revision,
+        runtime=function.runtime,
+        handler=function.handler,
+        code_path=str(room.code.path(function.code_hash)),
+        timeout_ms=seconds(function.timeout_s),
+        memory_mb=function.memory_mb,
+        account=function.account,
+        region=function.region,
+        variables=tuple(json.loads(function.variables).items()),
+    )
+
+
+def _answer(reply: Reply, with_log: bool) -> Result:
+    if reply.error is not None:
+        raise reply.error
+    ran = reply.ran
+    assert ran is not None
+    answer: dict[str, Any] = {
+        "StatusCode": 200,
+        "ExecutedVersion": LATEST,
+        "Payload": ran.payload,
+    }
+    if ran.error is not None:
+        answer["FunctionError"] = ran.error
+    if with_log:
+        answer["LogResult"] = base64.b64encode(ran.log_tail).decode()
+    return answer
+
+
+def _keep_event(tx: Tx, function: Function, payload: bytes, context: Context) -> None:
+    tx.run(
+        "functions.add_event",
+        id=tx.sequence(context.now_ms),
+        function_arn=function.arn,
+        payload=payload,
+        request_id=context.request_id,
+        now_ms=context.now_ms,
+    )
+    tx.wake(ASYNC_TOPIC)

@@ -1,0 +1,223 @@
+"""Create, change and delete functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.ids import uuid4
+from redrive.services.functions import rules
+from redrive.services.functions.code import Code
+from redrive.services.functions.labels import kept_labels, refuse_unsupported
+from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.names import parse_function_name
+from redrive.services.functions.operations.lookup import find, locate
+from redrive.services.functions.refusals import (
+    access_denied,
+    conflict,
+    function_not_found,
+    invalid,
+    stale_revision,
+)
+from redrive.services.functions.room import Functions
+from redrive.services.functions.shapes import configuration
+from redrive.store.store import Tx
+
+LOCAL_BUCKET = "redrive-local"
+"""Not a bucket: S3Key is then an absolute path of this machine, to a directory or a zip file.
+Whoever may create functions runs code here anyway, so this opens nothing."""
+
+CODE_TOPIC = "lambda:code"
+"""Woken when code may have lost its last reference."""
+
+
+def create_function(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Create a function, ready to be invoked once committed. AWS: API_CreateFunction."""
+    caller = context.caller
+    target = parse_function_name(params["FunctionName"], caller)
+    if target.account != caller.account:
+        raise access_denied(caller.principal, "lambda:CreateFunction", target.unqualified_arn)
+    if target.qualifier is not None:
+        raise invalid("A function cannot be created with a qualifier in its name.")
+    if params.get("PackageType", "Zip") != "Zip":
+        raise invalid("PackageType Image is not supported by this server. Use a Zip package.")
+    refuse_unsupported(params)
+    if find(tx, target) is not None:
+        raise conflict(f"Function already exist: {target.name}")
+    if not params.get("Runtime") or not params.get("Handler"):
+        raise invalid(
+            "Runtime and Handler are mandatory parameters for functions created with "
+            "deployment packages."
+        )
+    draft = Function(
+        account=target.account,
+        region=target.region,
+        name=target.name,
+        runtime="",
+        handler="",
+        role="",
+        description="",
+        timeout_s=rules.TIMEOUT_S_DEFAULT,
+        memory_mb=rules.MEMORY_MB_DEFAULT,
+        variables="{}",
+        labels="{}",
+        tags=json.dumps(rules.merge_tags({}, params.get("Tags") or {})),
+        code_hash="",
+        code_bytes=0,
+        revision=uuid4(room.chance),
+        modified_ms=context.now_ms,
+        reserved=None,
+        policy=None,
+        policy_revision=uuid4(room.chance),
+    )
+    function = _configured(draft, params)
+    code = _store_code(room, params["Code"])  # last: the slow part, and nothing after it can refuse
+    function = function._replace(code_hash=code.hash, code_bytes=code.bytes)
+    tx.run("functions.add_function", **function._asdict())
+    return configuration(function)
+
+
+def update_function_configuration(
+    room: Functions, tx: Tx, params: Params, context: Context
+) -> Result:
+    """Replace the members that the request gives. AWS: API_UpdateFunctionConfiguration."""
+    _target, function = _locate_latest(tx, context, params, "UpdateFunctionConfiguration")
+    refuse_unsupported(params)
+    _check_revision(function, params)
+    function = _configured(function, params)._replace(
+        revision=uuid4(room.chance), modified_ms=context.now_ms
+    )
+    tx.run(
+        "functions.update_configuration",
+        **_key(function),
+        runtime=function.runtime,
+        handler=function.handler,
+        role=function.role,
+        description=function.description,
+        timeout_s=function.timeout_s,
+        memory_mb=function.memory_mb,
+        variables=function.variables,
+        labels=function.labels,
+        revision=function.revision,
+        modified_ms=function.modified_ms,
+    )
+    return configuration(function)
+
+
+def update_function_code(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Point a function at other code; with DryRun only tell what would be.
+
+    AWS: API_UpdateFunctionCode.
+    """
+    _target, function = _locate_latest(tx, context, params, "UpdateFunctionCode")
+    if params.get("ImageUri"):
+        raise invalid(
+            "Please don't provide ImageUri when updating a function with packageType Zip."
+        )
+    refuse_unsupported(params)
+    _check_revision(function, params)
+    dry_run = bool(params.get("DryRun"))
+    code = _store_code(room, params, dry_run=dry_run)
+    function = function._replace(
+        code_hash=code.hash,
+        code_bytes=code.bytes,
+        labels=json.dumps(kept_labels(params, json.loads(function.labels))),
+        revision=uuid4(room.chance),
+        modified_ms=context.now_ms,
+    )
+    if not dry_run:
+        tx.run(
+            "functions.update_code",
+            **_key(function),
+            code_hash=function.code_hash,
+            code_bytes=function.code_bytes,
+            labels=function.labels,
+            revision=function.revision,
+            modified_ms=function.modified_ms,
+        )
+        tx.wake(CODE_TOPIC)
+    return configuration(function)
+
+
+def delete_function(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Delete a function; its mappings stay, invocations that run go on. AWS: API_DeleteFunction."""
+    del room
+    qualifier = params.get("Qualifier")
+    target = parse_function_name(params["FunctionName"], context.caller, qualifier)
+    if target.qualifier == LATEST:
+        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+    if target.qualifier is not None:
+        raise function_not_found(target.unqualified_arn)
+    _target, function = locate(tx, context.caller, params["FunctionName"], "DeleteFunction")
+    tx.run("functions.delete_function", **_key(function))
+    tx.wake(CODE_TOPIC)
+    return {"StatusCode": 204}
+
+
+def _configured(function: Function, params: Params) -> Function:
+    """Return the row with the request's members in it, checked."""
+    labels = kept_labels(params, json.loads(function.labels))
+    environment = params.get("Environment")
+    variables = function.variables
+    if environment is not None:
+        variables = rules.check_variables(environment.get("Variables") or {})
+    configured = function._replace(
+        runtime=params.get("Runtime") or function.runtime,
+        handler=params.get("Handler") or function.handler,
+        role=params.get("Role") or function.role,
+        description=_given(params, "Description", function.description),
+        timeout_s=_given(params, "Timeout", function.timeout_s),
+        memory_mb=_given(params, "MemorySize", function.memory_mb),
+        variables=variables,
+        labels=json.dumps(labels),
+    )
+    if params.get("Runtime"):  # one that was accepted once stays valid when other members change
+        rules.check_runtime(configured.runtime)
+    ephemeral_mb = labels.get("EphemeralStorage", {}).get("Size", rules.EPHEMERAL_MB_DEFAULT)
+    rules.check_sizes(configured.timeout_s, configured.memory_mb, ephemeral_mb)
+    return configured
+
+
+def _given(params: Params, member: str, otherwise: Any) -> Any:
+    value = params.get(member)
+    return otherwise if value is None else value
+
+
+def _store_code(room: Functions, code: Mapping[str, Any], *, dry_run: bool = False) -> Code:
+    """Put the package that a request brings or names into the store, before its row is written."""
+    refuse_unsupported(code)
+    package, bucket, key = code.get("ZipFile"), code.get("S3Bucket"), code.get("S3Key")
+    if package is not None:
+        if bucket or key:
+            raise invalid(
+                "Please do not provide other FunctionCode parameters when providing a ZipFile."
+            )
+        return room.code.put_zip(package, dry_run=dry_run)
+    if not bucket or not key:
+        raise invalid("Please provide a source for function code.")
+    if bucket != LOCAL_BUCKET:
+        raise invalid(
+            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
+            "S3 Error Message: The specified bucket does not exist"
+        )
+    source = Path(key)
+    if not source.is_absolute():
+        raise invalid(f"S3Key must be an absolute path when S3Bucket is {LOCAL_BUCKET}.")
+    return room.code.put_local(source, dry_run=dry_run)
+
+
+def _locate_latest(tx: Tx, context: Context, params: Params, action: str) -> tuple[Any, Function]:
+    return locate(tx, context.caller, params["FunctionName"], action)
+
+
+def _check_revision(function: Function, params: Params) -> None:
+    """AWS: API_UpdateFunctionCode, "RevisionId"."""
+    if params.get("RevisionId") not in (None, function.revision):
+        raise stale_revision("GetFunction/GetAlias")
+
+
+def _key(function: Function) -> dict[str, str]:
+    return {"account": function.account, "region": function.region, "name": function.name}

@@ -1,0 +1,113 @@
+"""A function's resource policy. What it allows is decided in policy.py."""
+
+from __future__ import annotations
+
+import json
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.errors import ServiceError
+from redrive.core.ids import uuid4
+from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.names import parse_function_name
+from redrive.services.functions.operations.lookup import find, locate
+from redrive.services.functions.policy import Statement, make_statement
+from redrive.services.functions.refusals import (
+    conflict,
+    invalid,
+    not_found,
+    stale_revision,
+)
+from redrive.services.functions.room import Functions
+from redrive.store.store import Tx
+
+POLICY_BYTES_MAX = 20_480
+"""AWS: Lambda quotas, "Resource-based policy": 20 KB."""
+
+_NONE = "No policy is associated with the given resource."
+
+
+def add_permission(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Add a statement to the policy. AWS: API_AddPermission."""
+    qualifier = params.get("Qualifier")
+    target = parse_function_name(params["FunctionName"], context.caller, qualifier)
+    if target.qualifier == LATEST:
+        raise invalid("We currently do not support adding policies for $LATEST.")
+    function = _located(tx, params, context, "AddPermission")
+    _check_revision(function, params)
+    statements = _statements(function)
+    statement = make_statement(params, function.arn)
+    if any(other["Sid"] == statement["Sid"] for other in statements):
+        raise conflict(
+            f"The statement id ({statement['Sid']}) provided already exists. "
+            "Please provide a new statement id, or remove the existing statement."
+        )
+    statements.append(statement)
+    if len(_policy_text(statements)) > POLICY_BYTES_MAX:
+        raise ServiceError(
+            "PolicyLengthExceededException",
+            f"The final policy size is bigger than the limit ({POLICY_BYTES_MAX}).",
+            status=400,
+            extra={"Type": "User"},
+        )
+    _save(room, tx, function, statements)
+    return {"Statement": json.dumps(statement, separators=(",", ":"))}
+
+
+def remove_permission(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Remove a statement; with the last one goes the policy. AWS: API_RemovePermission."""
+    target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    if target.account == context.caller.account and find(tx, target) is None:
+        raise not_found(f"No policy found for: {target.arn}")
+    function = _located(tx, params, context, "RemovePermission")
+    if function.policy is None:
+        raise not_found(_NONE)
+    _check_revision(function, params)
+    statements = _statements(function)
+    left = [other for other in statements if other["Sid"] != params["StatementId"]]
+    if len(left) == len(statements):
+        raise not_found(f"Statement {params['StatementId']} is not found in resource policy.")
+    _save(room, tx, function, left)
+    return {}
+
+
+def get_policy(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Show the policy and its revision."""
+    del room
+    function = _located(tx, params, context, "GetPolicy")
+    if function.policy is None:
+        raise not_found(_NONE)
+    return {
+        "Policy": _policy_text(_statements(function)),
+        "RevisionId": function.policy_revision,
+    }
+
+
+def _located(tx: Tx, params: Params, context: Context, action: str) -> Function:
+    qualifier = params.get("Qualifier")
+    return locate(tx, context.caller, params["FunctionName"], action, qualifier)[1]
+
+
+def _statements(function: Function) -> list[Statement]:
+    statements: list[Statement] = json.loads(function.policy or "[]")
+    return statements
+
+
+def _policy_text(statements: list[Statement]) -> str:
+    policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return json.dumps(policy, separators=(",", ":"))
+
+
+def _check_revision(function: Function, params: Params) -> None:
+    if params.get("RevisionId") not in (None, function.policy_revision):
+        raise stale_revision("GetPolicy")
+
+
+def _save(room: Functions, tx: Tx, function: Function, statements: list[Statement]) -> None:
+    tx.run(
+        "functions.update_policy",
+        account=function.account,
+        region=function.region,
+        name=function.name,
+        policy=json.dumps(statements) if statements else None,
+        policy_revision=uuid4(room.chance),
+    )

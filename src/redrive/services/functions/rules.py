@@ -1,0 +1,234 @@
+"""The functions service's decisions. Pure: rows, parameters and instants in, decisions out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from redrive.core.time import HOUR_MS, MINUTE_MS, SECOND_MS
+from redrive.services.functions.model import AsyncEvent
+from redrive.services.functions.refusals import constraint, invalid
+
+# Limits. AWS: Lambda quotas, unless another page is named.
+TIMEOUT_S_DEFAULT = 3
+TIMEOUT_S_MAX = 900
+"""The model says 5,400, which holds for Managed Instances only."""
+MEMORY_MB_DEFAULT = 128
+MEMORY_MB_MAX = 10_240
+EPHEMERAL_MB_DEFAULT = 512
+EPHEMERAL_MB_MAX = 10_240
+VARIABLES_BYTES_MAX = 4_096
+TAGS_MAX = 50
+PAGE_DEFAULT = 50
+"""AWS: API_ListFunctions, "MaxItems": never more than 50 in a response, whatever was asked for."""
+CODE_STORAGE_BYTES_MAX = 80_530_636_800
+ACCOUNT_CONCURRENCY = 1_000
+UNRESERVED_FLOOR = 100
+
+ATTEMPTS_MAX = 3
+RETRY_AFTER_MS = (1 * MINUTE_MS, 2 * MINUTE_MS)
+"""AWS: Developer Guide, "Asynchronous invocation": two retries, one and two minutes apart."""
+BACKOFF_FIRST_MS = 1 * SECOND_MS
+BACKOFF_MAX_MS = 5 * MINUTE_MS
+EVENT_AGE_MAX_MS = 6 * HOUR_MS
+
+PYTHON_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
+
+# AWS's set, in the order in which AWS prints it.
+_AWS_RUNTIMES = (
+    "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, "
+    "java25, python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, "
+    "java17, nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2"
+)
+_RETIRED_RUNTIMES = frozenset(
+    [
+        "nodejs",
+        "nodejs4.3",
+        "nodejs4.3-edge",
+        "nodejs6.10",
+        "nodejs8.10",
+        "nodejs10.x",
+        "nodejs12.x",
+        "nodejs14.x",
+        "java8",
+        "python2.7",
+        "python3.6",
+        "python3.7",
+        "dotnetcore1.0",
+        "dotnetcore2.0",
+        "dotnetcore2.1",
+        "dotnetcore3.1",
+        "go1.x",
+        "ruby2.5",
+        "ruby2.7",
+        "provided",
+    ]
+)
+
+RESERVED_VARIABLES = frozenset(
+    [
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECURITY_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    ]
+)
+"""AWS: Developer Guide, "Defined runtime environment variables" (the reserved ones)."""
+
+_VARIABLES_TROUBLE = (
+    "Lambda was unable to configure your environment variables because the environment variables "
+    "you have provided "
+)
+
+
+def check_runtime(runtime: str) -> None:
+    """Refuse a runtime that cannot be served, each kind in its own words."""
+    if runtime in PYTHON_RUNTIMES:
+        return
+    if runtime in _RETIRED_RUNTIMES:
+        raise invalid(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating "
+            "AWS Lambda functions. We recommend you use a supported runtime while creating "
+            "or updating functions."
+        )
+    if runtime in _AWS_RUNTIMES.split(", "):
+        raise invalid(
+            f"The runtime parameter of {runtime} is not supported by this server, which runs "
+            f"{PYTHON_RUNTIMES[0]} to {PYTHON_RUNTIMES[-1]}."
+        )
+    raise invalid(
+        f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum "
+        f"value set: [{_AWS_RUNTIMES}] or be a valid ARN"
+    )
+
+
+def check_sizes(timeout_s: int, memory_mb: int, ephemeral_mb: int) -> None:
+    """Refuse what lies outside of the quotas of functions that are not Managed Instances."""
+    for member, value, least, most in (
+        ("timeout", timeout_s, 1, TIMEOUT_S_MAX),
+        ("memorySize", memory_mb, MEMORY_MB_DEFAULT, MEMORY_MB_MAX),
+        ("ephemeralStorage.size", ephemeral_mb, EPHEMERAL_MB_DEFAULT, EPHEMERAL_MB_MAX),
+    ):
+        if value < least:
+            raise constraint(
+                value, member, f"Member must have value greater than or equal to {least}"
+            )
+        if value > most:
+            raise constraint(value, member, f"Member must have value less than or equal to {most}")
+
+
+def check_variables(variables: Mapping[str, str]) -> str:
+    """Return environment variables as JSON text, or refuse reserved names and more than 4 KB."""
+    reserved = [name for name in variables if name in RESERVED_VARIABLES]
+    if reserved:
+        raise invalid(
+            f"{_VARIABLES_TROUBLE}contains reserved keys that are currently not supported for "
+            f"modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    text = json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False)
+    if len(text.encode()) > VARIABLES_BYTES_MAX:
+        raise invalid(f"{_VARIABLES_TROUBLE}exceeded the 4KB limit. String measured: {text}")
+    return text
+
+
+def merge_tags(tags: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with others added or replaced; refuse more than the limit."""
+    merged = {**tags, **added}
+    if len(merged) > TAGS_MAX:
+        raise invalid("Number of tags exceeds resource tag limit.")
+    return merged
+
+
+def check_reserved(asked: int, reserved_elsewhere: int, limit: int, floor: int) -> None:
+    """Refuse a reservation that leaves the unreserved pool too small.
+
+    AWS: Developer Guide, "Configuring reserved concurrency": 100 stay unreserved.
+    """
+    if limit - reserved_elsewhere - asked < floor:
+        raise invalid(
+            "Specified ReservedConcurrentExecutions for function decreases account's "
+            f"UnreservedConcurrentExecution below its minimum value of [{floor}]."
+        )
+
+
+ThrottleReason = Literal[
+    "ReservedFunctionConcurrentInvocationLimitExceeded", "ConcurrentInvocationLimitExceeded"
+]
+
+
+def admit(
+    reserved: int | None, running: int, pool_limit: int, pool_running: int
+) -> ThrottleReason | None:
+    """Tell why one more invocation may not start now; None when it may.
+
+    running counts the function's invocations, pool_running those of the account's functions without
+    a reservation. AWS: API_Invoke, "TooManyRequestsException", "Reason".
+    """
+    if reserved is not None:
+        full = running >= reserved
+        return "ReservedFunctionConcurrentInvocationLimitExceeded" if full else None
+    return "ConcurrentInvocationLimitExceeded" if pool_running >= pool_limit else None
+
+
+Outcome = Literal["success", "function-error", "throttled", "unavailable"]
+
+
+class Again(NamedTuple):
+    """Deliver the event once more."""
+
+    due_ms: int
+    attempt: int
+    throttles: int
+
+
+class Over(NamedTuple):
+    """The event is settled; `dropped` says why it was given up, None that it was processed."""
+
+    dropped: str | None
+
+
+def settle_event(event: AsyncEvent, outcome: Outcome, now_ms: int) -> Again | Over:
+    """Decide what becomes of an asynchronous event after an attempt.
+
+    A function error spends one of three attempts; a throttle or an error of the platform spends
+    none and backs off. No event is tried again once it is older than six hours.
+    AWS: Developer Guide, "Asynchronous invocation", "How Lambda handles errors and retries".
+    """
+    if outcome == "success":
+        return Over(None)
+    if outcome == "function-error":
+        attempt = event.attempt + 1
+        if attempt >= ATTEMPTS_MAX:
+            return Over("RetriesExhausted")
+        again = Again(now_ms + RETRY_AFTER_MS[attempt - 1], attempt, 0)
+    else:
+        pause_ms = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS << min(event.throttles, 16))
+        again = Again(now_ms + pause_ms, event.attempt, event.throttles + 1)
+    return Over("EventAgeExceeded") if is_too_old(event, again.due_ms) else again
+
+
+def is_too_old(event: AsyncEvent, at_ms: int) -> bool:
+    """Tell whether an event may no longer be tried at an instant."""
+    return at_ms - event.first_ms > EVENT_AGE_MAX_MS
+
+
+def next_marker(names: Sequence[str], page_items: int) -> str | None:
+    """Return the last name of a page; `names` holds one more than the page if there is one."""
+    return names[page_items - 1] if len(names) > page_items else None

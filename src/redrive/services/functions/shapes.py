@@ -1,0 +1,79 @@
+"""Rows as AWS's answers show them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from redrive.core.arn import function_arn
+from redrive.core.time import Millis, iso_lambda
+from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.rules import EPHEMERAL_MB_DEFAULT
+
+
+def configuration(
+    function: Function, *, qualified: bool = False, listed: bool = False
+) -> dict[str, Any]:
+    """Return a FunctionConfiguration.
+
+    qualified: the ARN ends in :$LATEST, as when the request named that version. listed: without the
+    states, which lists do not carry (AWS: API_ListFunctions, "returns a subset").
+    """
+    labels = json.loads(function.labels)
+    variables = json.loads(function.variables)
+    shape: dict[str, Any] = {
+        "FunctionName": function.name,
+        "FunctionArn": function_arn(
+            function.region, function.account, function.name, LATEST if qualified else None
+        ),
+        "Runtime": function.runtime,
+        "Role": function.role,
+        "Handler": function.handler,
+        "CodeSize": function.code_bytes,
+        "Description": function.description,
+        "Timeout": function.timeout_s,
+        "MemorySize": function.memory_mb,
+        "LastModified": iso_lambda(Millis(function.modified_ms)),
+        "CodeSha256": code_sha256(function.code_hash),
+        "Version": LATEST,
+        "TracingConfig": {"Mode": labels.get("TracingConfig", {}).get("Mode", "PassThrough")},
+        "RevisionId": function.revision,
+        "PackageType": "Zip",
+        "Architectures": labels.get("Architectures", ["x86_64"]),
+        "EphemeralStorage": labels.get("EphemeralStorage", {"Size": EPHEMERAL_MB_DEFAULT}),
+        "SnapStart": {
+            "ApplyOn": labels.get("SnapStart", {}).get("ApplyOn", "None"),
+            "OptimizationStatus": "Off",
+        },
+        "LoggingConfig": {
+            "LogFormat": "Text",
+            "LogGroup": f"/aws/lambda/{function.name}",
+            **labels.get("LoggingConfig", {}),
+        },
+    }
+    if variables:
+        shape["Environment"] = {"Variables": variables}
+    if "KMSKeyArn" in labels:
+        shape["KMSKeyArn"] = labels["KMSKeyArn"]
+    if not listed:
+        shape |= {"State": "Active", "LastUpdateStatus": "Successful"}
+    return shape
+
+
+def code_sha256(code_hash: str) -> str:
+    """Return a hash as CodeSha256 shows it."""
+    return base64.b64encode(bytes.fromhex(code_hash)).decode()
+
+
+def encode_marker(name: str) -> str:
+    """Return a page marker: opaque to clients, the last name of the page to us."""
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def decode_marker(marker: str) -> str | None:
+    """Return the name in a marker, or None when we did not make it."""
+    try:
+        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""STS, as far as a local account needs it: who am I?"""

@@ -1,0 +1,74 @@
+"""Rows of the mappings service.
+
+A mapping's states, and who moves it (`rules.settled_state` is the table of the right-hand moves):
+
+    CreateEventSourceMapping ──> Creating ──┐
+    Update, Enabled true     ──> Enabling ──┼──the poller has taken it up──> Enabled
+    Update, other members    ──> Updating ──┤
+    Update, Enabled false    ──> Disabling ─┴──no batch is under way──> Disabled
+    Delete                   ──> Deleting ────no batch is under way──> (no row)
+
+Creating and Updating end in Disabled where the mapping is not enabled. AWS: API_GetEventSourceMapping,
+"State".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from redrive.core.arn import Arn, parse_arn
+from redrive.core.effects import Caller
+
+CHANGED_TOPIC = "mappings:changed"
+"""Woken when a mapping has been made, changed or deleted."""
+
+
+class Mapping(NamedTuple):
+    """A mapping and its settings."""
+
+    n: int  # order of creation
+    uuid: str
+    account: str
+    region: str
+    function_arn: str
+    function_name: str
+    queue_arn: str
+    enabled: int
+    state: str
+    problem: str | None  # why it gets nothing done at present; None: nothing is known to be wrong
+    batch_size: int
+    window_ms: int
+    reports_failures: int  # FunctionResponseTypes holds ReportBatchItemFailures
+    concurrency_max: int | None  # ScalingConfig.MaximumConcurrency
+    visibility_ms: int  # the queue's, and the next the function's, when the mapping was last set
+    timeout_ms: int
+    tags: str  # JSON object
+    modified_ms: int
+    version: int  # grows with every change of settings
+
+    @property
+    def arn(self) -> str:
+        """The mapping's ARN."""
+        return f"arn:aws:lambda:{self.region}:{self.account}:event-source-mapping:{self.uuid}"
+
+    @property
+    def queue_url(self) -> str:
+        """The queue's URL as another service names it: the path alone."""
+        queue = parse_arn(self.queue_arn)
+        assert isinstance(queue, Arn)
+        return f"/{queue.account}/{queue.resource}"
+
+    @property
+    def caller(self) -> Caller:
+        """As whom the mapping receives, invokes and deletes."""
+        principal = f"arn:aws:iam::{self.account}:root"
+        return Caller(self.account, self.region, principal, self.account)
+
+
+class Found(NamedTuple):
+    """What the other services say of a mapping's two ends."""
+
+    function_arn: str
+    function_name: str
+    timeout_ms: int
+    visibility_ms: int

@@ -1,0 +1,116 @@
+"""AddPermission, RemovePermission: statements of a queue's policy by label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.errors import ServiceError
+from redrive.core.limits import PERMISSION_ACTIONS_MAX
+from redrive.services.queues import attributes as attributes_rules
+from redrive.services.queues.model import Queue
+from redrive.services.queues.room import Queues, find
+from redrive.store.store import Tx
+
+_ACTIONS = frozenset(
+    (
+        "*",
+        "SendMessage",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ListDeadLetterSourceQueues",
+        "PurgeQueue",
+    )
+)
+
+
+def add_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Allow accounts to do actions on the queue, under a label. AWS: API_AddPermission.
+
+    The statement's form is as captured: policy version 2008-10-17, one Id kept across labels.
+    """
+    queue = find(tx, params["QueueUrl"], context, "AddPermission")
+    label: str = params["Label"]
+    actions: list[str] = params["Actions"]
+    accounts: list[str] = params["AWSAccountIds"]
+    if len(actions) > PERMISSION_ACTIONS_MAX:
+        raise ServiceError(
+            "OverLimit",
+            f"{len(actions)} Actions were found, maximum allowed is {PERMISSION_ACTIONS_MAX}.",
+            status=403,
+        )
+    for action in actions:
+        if action not in _ACTIONS:
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner"
+                " is allowed to invoke this action.",
+            )
+    for account in accounts:
+        if len(account) != 12 or not account.isdigit():
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value {[account]} for parameter PrincipalId is invalid. Reason: Unable to verify.",
+            )
+    policy = _policy(queue)
+    if any(statement.get("Sid") == label for statement in policy["Statement"]):
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {label} for parameter Label is invalid. Reason: Already exists.",
+        )
+    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    names = [f"SQS:{action}" for action in actions]
+    policy["Statement"].append(
+        {
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": {"AWS": principals[0] if len(principals) == 1 else principals},
+            "Action": names[0] if len(names) == 1 else names,
+            "Resource": queue.arn,
+        }
+    )
+    _set_policy(tx, queue, policy, context)
+    return {}
+
+
+def remove_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Remove the statement of a label. AWS: API_RemovePermission."""
+    queue = find(tx, params["QueueUrl"], context, "RemovePermission")
+    label: str = params["Label"]
+    policy = _policy(queue)
+    kept = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
+    if len(kept) == len(policy["Statement"]):
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {label} for parameter Label is invalid. Reason: can't find label.",
+        )
+    _set_policy(tx, queue, {**policy, "Statement": kept} if kept else None, context)
+    return {}
+
+
+def _policy(queue: Queue) -> dict[str, Any]:
+    text = orjson.loads(queue.attributes).get("Policy")
+    if not text:
+        return {
+            "Version": "2008-10-17",
+            "Id": f"{queue.arn}/SQSDefaultPolicy",
+            "Statement": [],
+        }
+    policy: dict[str, Any] = orjson.loads(text)
+    if isinstance(policy["Statement"], dict):
+        policy["Statement"] = [policy["Statement"]]
+    return policy
+
+
+def _set_policy(tx: Tx, queue: Queue, policy: dict[str, Any] | None, context: Context) -> None:
+    text = orjson.dumps(policy).decode() if policy is not None else ""
+    merged = attributes_rules.merge(
+        orjson.loads(queue.attributes), {"Policy": text}, queue.account, queue.region
+    )
+    settings = attributes_rules.settings(merged, queue.account, queue.region)
+    tx.run("queues.set_attributes", id=queue.id, now_ms=context.now_ms, **settings._asdict())

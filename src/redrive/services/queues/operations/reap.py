@@ -1,0 +1,92 @@
+"""The internal operation that reclaims what is over: old messages, dropped heaps, old life-lines."""
+
+from __future__ import annotations
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.ids import SEQ_BITS
+from redrive.core.limits import (
+    HISTORY_AGE_MS_MAX,
+    HISTORY_ROWS_MAX,
+    MOVE_TASK_MS_MAX,
+    RECREATE_MS,
+)
+from redrive.services.queues.model import Expired, Number, Queue
+from redrive.services.queues.operations.queues import remove
+from redrive.services.queues.operations.receive import drop_expired
+from redrive.services.queues.room import Queues
+from redrive.store.store import Tx
+
+REAP_CHUNK = 500
+"""Rows removed in one transaction: a few milliseconds in which nobody else is served."""
+
+
+def reap(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Remove one chunk of each kind; More tells whether there is another (internal; for the reaper)."""
+    now_ms = context.now_ms
+    more = _reap_heaps(tx)
+    for queue in tx.rows(Queue, "queues.all_queues"):
+        more = _reap_expired(tx, queue, context) or more
+    more = _reap_history(tx, now_ms) or more
+    tx.run("queues.forget_names", before_ms=now_ms - RECREATE_MS)
+    tx.run("queues.forget_moves", before_ms=now_ms - 2 * MOVE_TASK_MS_MAX)
+    return {"More": more}
+
+
+def _reap_heaps(tx: Tx) -> bool:
+    heap = tx.one(Number, "queues.dropped_heaps")
+    if heap is None:
+        return False
+    if tx.run("queues.reap_heap", heap=heap.value, limit=REAP_CHUNK) < REAP_CHUNK:
+        tx.run("queues.forget_heap", heap=heap.value)
+    return True
+
+
+def _reap_expired(tx: Tx, queue: Queue, context: Context) -> bool:
+    before_ms = context.now_ms - queue.retention_ms
+    # A message expires at the instant sent + retention itself, so the bound lies one later.
+    before_seq = (before_ms + 1) << SEQ_BITS
+    fresh = tx.rows(
+        Expired,
+        "queues.expired",
+        heap=queue.heap,
+        before_ms=before_ms + queue.delay_ms,
+        before_seq=before_seq,
+        limit=REAP_CHUNK,
+    )
+    touched = tx.rows(
+        Expired, "queues.expired_touched", heap=queue.heap, before_seq=before_seq, limit=REAP_CHUNK
+    )
+    gone = {row.seq: row for row in (*fresh, *touched)}
+    if gone:
+        drop_expired(
+            tx,
+            queue,
+            [(r.seq, r.receives, r.seq if r.lineage is None else r.lineage) for r in gone.values()],
+            context.now_ms,
+        )
+    return max(len(fresh), len(touched)) == REAP_CHUNK
+
+
+def _reap_history(tx: Tx, now_ms: int) -> bool:
+    last = tx.one(Number, "queues.last_history")
+    removed = tx.run(
+        "queues.forget_history",
+        before_ms=now_ms - HISTORY_AGE_MS_MAX,
+        up_to=(last.value if last else 0) - HISTORY_ROWS_MAX,
+        limit=REAP_CHUNK,
+    )
+    if removed == 0:
+        tx.run("queues.forget_failures", before_ms=now_ms - HISTORY_AGE_MS_MAX)
+        tx.run("queues.forget_lineages", before_seq=(now_ms - 2 * HISTORY_AGE_MS_MAX) << SEQ_BITS)
+    return removed == REAP_CHUNK
+
+
+def reset_account(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Remove every queue of the caller's account, in every region (internal; for /_redrive/reset)."""
+    for queue in tx.rows(Queue, "queues.all_queues"):
+        if queue.account == context.caller.account:
+            remove(tx, queue, context.now_ms)
+    tx.run("queues.forget_names_of", account=context.caller.account)
+    tx.run("queues.delete_moves_of", account=context.caller.account)
+    room.recent.clear()
+    return {}

@@ -1,0 +1,145 @@
+"""SendMessage, SendMessageBatch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.errors import ServiceError
+from redrive.core.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
+from redrive.services.queues.contents import Content, admit
+from redrive.services.queues.handles import message_id
+from redrive.services.queues.model import Queue
+from redrive.services.queues.room import Queues, find
+from redrive.store.store import Tx
+
+_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+def send_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Store one message. AWS: API_SendMessage."""
+    queue = find(tx, params["QueueUrl"], context, "SendMessage")
+    content = admit(queue, params, many=False)
+    sent = _store(room, tx, queue, content, context)
+    tx.tally("queues.count", queue.id, messages=1, sent=1)
+    tx.wake(queue.topic)
+    return sent
+
+
+def send_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Store up to ten messages; each succeeds or fails alone. AWS: API_SendMessageBatch."""
+    queue = find(tx, params["QueueUrl"], context, "SendMessage")
+    entries: Sequence[Mapping[str, Any]] = params["Entries"]
+    check_entries(entries)
+    size_bytes = sum(map(_entry_bytes, entries))
+    if size_bytes > BATCH_BYTES_MAX:
+        raise ServiceError(
+            "BatchRequestTooLong",
+            f"Batch requests cannot be longer than {BATCH_BYTES_MAX} bytes."
+            f" You have sent {size_bytes} bytes.",
+        )
+
+    def send(entry: Mapping[str, Any]) -> dict[str, Any]:
+        return _store(room, tx, queue, admit(queue, entry, many=True), context)
+
+    result = each_entry(entries, send)
+    count = len(result.get("Successful", ()))
+    if count:
+        tx.tally("queues.count", queue.id, messages=count, sent=count)
+        tx.wake(queue.topic)
+    return result
+
+
+def _store(
+    room: Queues, tx: Tx, queue: Queue, content: Content, context: Context
+) -> dict[str, Any]:
+    now_ms = context.now_ms
+    seq = tx.sequence(now_ms)
+    identity = message_id(seq, room.salt)
+    tx.run(
+        "queues.send",
+        seq=seq,
+        heap=queue.heap,
+        visible_ms=now_ms + content.delay_ms,
+        sender=context.caller.sender_id,
+        attributes_md5=content.attributes_md5,
+        attributes=content.attributes_json,
+        trace=content.trace,
+        group_id=content.group_id,
+        lineage=None,
+        content=(
+            f'"MessageId":"{identity}","MD5OfBody":"{content.body_md5}","Body":'.encode()
+            + content.body_json
+        ),
+    )
+    sent = {"MD5OfMessageBody": content.body_md5, "MessageId": identity}
+    if content.attributes_md5 is not None:
+        sent["MD5OfMessageAttributes"] = content.attributes_md5
+    if content.system_md5 is not None:
+        sent["MD5OfMessageSystemAttributes"] = content.system_md5
+    return sent
+
+
+def _entry_bytes(entry: Mapping[str, Any]) -> int:
+    body: str = entry["MessageBody"]
+    size = len(body) if body.isascii() else len(body.encode())
+    for name, value in (entry.get("MessageAttributes") or {}).items():
+        content = value.get("StringValue") or value.get("BinaryValue") or b""
+        size += len(name.encode()) + len((value.get("DataType") or "").encode())
+        size += len(content.encode()) if isinstance(content, str) else len(content)
+    return size
+
+
+def check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a batch as a whole: empty, too many, malformed or repeated ids. AWS: texts as captured."""
+    if not entries:
+        raise ServiceError(
+            "EmptyBatchRequest",
+            "There should be at least one SendMessageBatchRequestEntry in the request.",
+        )
+    if len(entries) > BATCH_ENTRIES_MAX:
+        raise ServiceError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are {BATCH_ENTRIES_MAX}."
+            f" You have sent {len(entries)}.",
+        )
+    seen: set[str] = set()
+    for entry in entries:
+        identity: str = entry["Id"]
+        if _ENTRY_ID.fullmatch(identity) is None:
+            raise ServiceError(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores."
+                " It can be at most 80 letters long.",
+            )
+        if identity in seen:
+            raise ServiceError("BatchEntryIdsNotDistinct", f"Id {identity} repeated.")
+        seen.add(identity)
+
+
+def each_entry(
+    entries: Sequence[Mapping[str, Any]], work: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Do `work` for each entry; return Successful and Failed lists, an empty one left out."""
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            successful.append({"Id": entry["Id"], **work(entry)})
+        except ServiceError as error:
+            failed.append(
+                {
+                    "Id": entry["Id"],
+                    "Code": error.code,
+                    "Message": error.message,
+                    "SenderFault": True,
+                }
+            )
+    result: dict[str, Any] = {}
+    if successful:
+        result["Successful"] = successful
+    if failed:
+        result["Failed"] = failed
+    return result

@@ -1,0 +1,174 @@
+"""DeleteMessage, ChangeMessageVisibility, their batches, and what a mapping's poller settles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from redrive.core.effects import Context, Params, Result
+from redrive.core.errors import ServiceError
+from redrive.core.limits import VISIBILITY_MS_MAX
+from redrive.core.time import SECOND_MS
+from redrive.services.queues.handles import Handle, parse_receipt_handle
+from redrive.services.queues.model import Deleted, Message, Number, Queue
+from redrive.services.queues.operations.send import check_entries, each_entry
+from redrive.services.queues.room import Queues, Recent, find, find_by_arn, note
+from redrive.services.queues.rules import change_visibility
+from redrive.store.store import Tx
+
+
+def _parse(text: str) -> Handle:
+    handle = parse_receipt_handle(text)
+    if handle is None:
+        raise ServiceError(
+            "ReceiptHandleIsInvalid",
+            f'The input receipt handle "{text}" is not a valid receipt handle.',
+        )
+    return handle
+
+
+def delete_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Delete a message by the handle of its latest receive, lapsed or not.
+
+    What is gone already is deleted silently; an older receive's handle succeeds and deletes nothing.
+    AWS: API_DeleteMessage; lapsed handles as captured.
+    """
+    queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
+    _delete(room, tx, queue, params["ReceiptHandle"], context, None)
+    return {}
+
+
+def delete_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Delete up to ten messages; each succeeds or fails alone. AWS: API_DeleteMessageBatch."""
+    queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
+    entries: Sequence[Mapping[str, Any]] = params["Entries"]
+    check_entries(entries)
+
+    def delete(entry: Mapping[str, Any]) -> dict[str, Any]:
+        _delete(room, tx, queue, entry["ReceiptHandle"], context, None)
+        return {}
+
+    return each_entry(entries, delete)
+
+
+def _delete(
+    room: Queues, tx: Tx, queue: Queue, text: str, context: Context, request_id: str | None
+) -> bool:
+    handle = _parse(text)
+    if handle.heap != queue.heap:
+        return False
+    gone: Deleted | None = tx.one(
+        Deleted, "queues.delete", seq=handle.seq, heap=handle.heap, receives=handle.receives
+    )
+    if gone is None:
+        return False
+    tx.tally("queues.count", queue.id, messages=-1, touched=-1, deleted=1)
+    if gone.receives == 1 and gone.lineage is None:
+        room.recent.append(
+            Recent(handle.seq, queue.arn, gone.receive_ms, context.now_ms, request_id)
+        )
+        return True
+    line = handle.seq if gone.lineage is None else gone.lineage
+    if gone.receives == 1:
+        note(tx, line, gone.first_receive_ms, "received", count=1, queue=queue.arn)
+    note(
+        tx,
+        line,
+        context.now_ms,
+        "deleted",
+        count=gone.receives,
+        queue=queue.arn,
+        request=request_id,
+    )
+    return True
+
+
+def change_message_visibility(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Set when a received message becomes visible again. AWS: API_ChangeMessageVisibility."""
+    queue = find(tx, params["QueueUrl"], context, "ChangeMessageVisibility")
+    _change(tx, queue, params["ReceiptHandle"], params["VisibilityTimeout"], context)
+    return {}
+
+
+def change_message_visibility_batch(
+    room: Queues, tx: Tx, params: Params, context: Context
+) -> Result:
+    """Do the same for up to ten messages. AWS: API_ChangeMessageVisibilityBatch."""
+    queue = find(tx, params["QueueUrl"], context, "ChangeMessageVisibility")
+    entries: Sequence[Mapping[str, Any]] = params["Entries"]
+    check_entries(entries)
+
+    def change(entry: Mapping[str, Any]) -> dict[str, Any]:
+        timeout = entry.get("VisibilityTimeout", queue.visibility_ms // SECOND_MS)
+        _change(tx, queue, entry["ReceiptHandle"], timeout, context)
+        return {}
+
+    return each_entry(entries, change)
+
+
+def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> None:
+    handle = _parse(text)
+    if not 0 <= timeout <= VISIBILITY_MS_MAX // SECOND_MS:
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must"
+            " be an integer between 0 and 43200.",
+        )
+    heap = tx.one(Number, "queues.heap_of", seq=handle.seq)
+    message: Message | None = tx.one(Message, "queues.message", seq=handle.seq)
+    if message is None or heap is None or heap.value != queue.heap or handle.heap != queue.heap:
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {text} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is"
+            " not available for visibility timeout change.",
+        )
+    if message.receives != handle.receives:
+        return  # an older receive's handle no longer holds the lease
+    visible_ms = change_visibility(message, timeout * SECOND_MS, context.now_ms)
+    tx.run("queues.hide", visible_ms=visible_ms, seq=message.seq)
+    tx.wake(queue.topic)
+
+
+def settle_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+    """Settle what one invocation made of a batch, in one transaction (internal; for mappings).
+
+    params: QueueArn, Delete and Keep (receipt handles), RequestId, FunctionArn, Outcome (failed or
+    throttled), Error (JSON text of the function's error, or None). What is kept stays hidden until its
+    visibility timeout ends; that is the retry. Returns how many were deleted and kept.
+    """
+    queue = find_by_arn(tx, params["QueueArn"])
+    if queue is None:
+        return {"Deleted": 0, "Kept": 0}
+    deleted = sum(
+        _delete(room, tx, queue, text, context, params["RequestId"]) for text in params["Delete"]
+    )
+    kept = _note_kept(tx, queue, params, context) if params["Keep"] else 0
+    return {"Deleted": deleted, "Kept": kept}
+
+
+def _note_kept(tx: Tx, queue: Queue, params: Params, context: Context) -> int:
+    kept = 0
+    error = params.get("Error")
+    digest = None
+    if error is not None:
+        digest = sha256(error.encode()).hexdigest()
+        tx.run("queues.keep_failure", hash=digest, text=error, now_ms=context.now_ms)
+    for text in params["Keep"]:
+        handle = _parse(text)
+        message: Message | None = tx.one(Message, "queues.message", seq=handle.seq)
+        if message is None or message.receives != handle.receives:
+            continue
+        kept += 1
+        note(
+            tx,
+            message.line,
+            context.now_ms,
+            params["Outcome"],
+            count=handle.receives,
+            request=params["RequestId"],
+            function=params["FunctionArn"],
+            failure=digest,
+            queue=queue.arn,
+        )
+    return kept

@@ -1,0 +1,400 @@
+-- schema 1: queues, their counters, messages, life-lines and move tasks
+CREATE TABLE queues (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    account       TEXT NOT NULL,
+    region        TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    heap          INTEGER NOT NULL UNIQUE,  -- which messages are the queue's; a purge gives it an empty one
+    created_ms    INTEGER NOT NULL,
+    modified_ms   INTEGER NOT NULL,
+    purged_ms     INTEGER NOT NULL DEFAULT 0,
+    visibility_ms INTEGER NOT NULL,
+    delay_ms      INTEGER NOT NULL,
+    wait_ms       INTEGER NOT NULL,
+    retention_ms  INTEGER NOT NULL,
+    bytes_max     INTEGER NOT NULL,
+    dlq_arn       TEXT,      -- with receives_max: the redrive policy
+    receives_max  INTEGER,
+    attributes    TEXT NOT NULL,  -- JSON: what was set, by AWS's attribute names
+    tags          TEXT NOT NULL,  -- JSON
+    UNIQUE (account, region, name)
+) STRICT;
+-- serves dead_letter_sources
+CREATE INDEX queues_dlq ON queues (dlq_arn) WHERE dlq_arn IS NOT NULL;
+
+CREATE TABLE heaps (
+    heap       INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, so that old handles find nothing
+    dropped_ms INTEGER  -- set when no queue owns it any more and its messages may be reaped
+) STRICT;
+
+CREATE TABLE deleted_queues (
+    account    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    deleted_ms INTEGER NOT NULL,
+    PRIMARY KEY (account, region, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE queue_counts (
+    queue     INTEGER PRIMARY KEY,  -- queues.id
+    messages  INTEGER NOT NULL DEFAULT 0,  -- rows in its heap
+    touched   INTEGER NOT NULL DEFAULT 0,  -- of these, received at least once: not fewer than are in flight
+    sent      INTEGER NOT NULL DEFAULT 0,
+    received  INTEGER NOT NULL DEFAULT 0,
+    deleted   INTEGER NOT NULL DEFAULT 0,
+    expired   INTEGER NOT NULL DEFAULT 0,
+    purged    INTEGER NOT NULL DEFAULT 0,
+    buried_in  INTEGER NOT NULL DEFAULT 0,
+    buried_out INTEGER NOT NULL DEFAULT 0,
+    moved_in   INTEGER NOT NULL DEFAULT 0,
+    moved_out  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE messages (
+    seq              INTEGER PRIMARY KEY,  -- instant of sending << 20 | n; the MessageId is made of it
+    heap             INTEGER NOT NULL,
+    visible_ms       INTEGER NOT NULL,  -- not receivable before: a delay, or the lease of a receive
+    receives         INTEGER NOT NULL CHECK (receives >= 0),
+    first_receive_ms INTEGER NOT NULL,  -- this and the next: meaningless while receives = 0, but of their
+    receive_ms       INTEGER NOT NULL,  -- full size, so that a receive overwrites the row where it stands
+    sender           TEXT NOT NULL,
+    attributes_md5   TEXT,
+    attributes       BLOB,  -- JSON text: name -> MessageAttributeValue
+    trace            TEXT,  -- AWSTraceHeader
+    group_id         TEXT,
+    origin           TEXT,  -- ARN of the queue that buried it here
+    lineage          INTEGER,  -- seq of the first message of its life-line, when that is another one
+    content          BLOB NOT NULL  -- JSON text: "MessageId":"…","MD5OfBody":"…","Body":"…"
+) STRICT;
+-- serves due, next_due and count_hidden; receives makes it cover the count
+CREATE INDEX messages_due ON messages (heap, visible_ms, receives);
+-- serves expired_touched: what was received has no longer the order of sending in visible_ms
+CREATE INDEX messages_touched ON messages (heap) WHERE receives > 0;
+
+CREATE TABLE history (
+    n       INTEGER PRIMARY KEY,
+    lineage INTEGER NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('received', 'failed', 'throttled', 'returned', 'buried',
+                                          'redriven', 'deleted', 'expired', 'changed')),
+    detail  TEXT NOT NULL  -- JSON
+) STRICT;
+-- serves life_line
+CREATE INDEX history_lineage ON history (lineage);
+-- serves old_history
+CREATE INDEX history_at ON history (at_ms);
+
+CREATE TABLE failures (
+    hash    TEXT PRIMARY KEY,  -- of the text
+    text    TEXT NOT NULL,  -- JSON: the function's error body with its stack trace
+    last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lineages (
+    seq     INTEGER PRIMARY KEY,  -- a redriven message
+    lineage INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE move_tasks (
+    n               INTEGER PRIMARY KEY,
+    id              TEXT NOT NULL UNIQUE,
+    account         TEXT NOT NULL,
+    region          TEXT NOT NULL,
+    source_arn      TEXT NOT NULL,
+    destination_arn TEXT,  -- NULL: each message goes back to the queue that buried it
+    rate            INTEGER,  -- messages a second; NULL: as fast as is kind to the others
+    status          TEXT NOT NULL CHECK (status IN ('RUNNING', 'COMPLETED', 'CANCELLING', 'CANCELLED', 'FAILED')),
+    started_ms      INTEGER NOT NULL,
+    moved           INTEGER NOT NULL DEFAULT 0,
+    to_move         INTEGER NOT NULL,  -- as counted at the start
+    failure         TEXT
+) STRICT;
+-- serves running_moves and moves_of
+CREATE INDEX move_tasks_source ON move_tasks (source_arn, status);
+
+CREATE TABLE queue_salt (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    salt INTEGER NOT NULL  -- makes this store's message ids unlike any other's
+) STRICT;
+
+-- name: salt
+-- The store's salt, if it has one.
+SELECT salt FROM queue_salt;
+
+-- name: keep_salt
+-- Give the store its salt.
+INSERT INTO queue_salt VALUES (1, :salt);
+
+-- name: queue
+-- One queue by its name.
+SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+FROM queues WHERE account = :account AND region = :region AND name = :name;
+
+-- name: queues_of
+-- Queues of an account whose names begin with a prefix, after a name, in order of name.
+SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+FROM queues
+WHERE account = :account AND region = :region AND name > :after AND name >= :prefix
+  AND substr(name, 1, length(:prefix)) = :prefix
+ORDER BY name LIMIT :limit;
+
+-- name: all_queues
+-- Every queue of every account, for the reaper.
+SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+FROM queues ORDER BY id;
+
+-- name: dead_letter_sources
+-- Queues whose redrive policy names a dead-letter queue, after a name, in order of name.
+SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+FROM queues WHERE dlq_arn = :arn AND name > :after ORDER BY name LIMIT :limit;
+
+-- name: add_heap
+-- Make an empty heap and return its number.
+INSERT INTO heaps DEFAULT VALUES RETURNING heap;
+
+-- name: drop_heap
+-- Leave a heap's messages to the reaper.
+UPDATE heaps SET dropped_ms = :now_ms WHERE heap = :heap;
+
+-- name: add_queue
+-- Store a new queue and return its id.
+INSERT INTO queues (account, region, name, heap, created_ms, modified_ms, visibility_ms, delay_ms, wait_ms,
+                    retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags)
+VALUES (:account, :region, :name, :heap, :now_ms, :now_ms, :visibility_ms, :delay_ms, :wait_ms,
+        :retention_ms, :bytes_max, :dlq_arn, :receives_max, :attributes, :tags)
+RETURNING id;
+
+-- name: add_counts
+-- Give a queue its counters.
+INSERT INTO queue_counts (queue) VALUES (:queue);
+
+-- name: set_attributes
+-- Store a queue's changed attributes.
+UPDATE queues
+SET modified_ms = :now_ms, visibility_ms = :visibility_ms, delay_ms = :delay_ms, wait_ms = :wait_ms,
+    retention_ms = :retention_ms, bytes_max = :bytes_max, dlq_arn = :dlq_arn, receives_max = :receives_max,
+    attributes = :attributes
+WHERE id = :id;
+
+-- name: set_tags
+-- Store a queue's tags.
+UPDATE queues SET tags = :tags WHERE id = :id;
+
+-- name: purge
+-- Give a queue an empty heap.
+UPDATE queues SET heap = :heap, purged_ms = :now_ms WHERE id = :id;
+
+-- name: delete_queue
+-- Remove a queue.
+DELETE FROM queues WHERE id = :id;
+
+-- name: delete_counts
+-- Remove a queue's counters.
+DELETE FROM queue_counts WHERE queue = :id;
+
+-- name: bury_name
+-- Remember when a name was given up.
+INSERT OR REPLACE INTO deleted_queues VALUES (:account, :region, :name, :now_ms);
+
+-- name: name_deleted
+-- When a name was given up, if lately.
+SELECT deleted_ms FROM deleted_queues
+WHERE account = :account AND region = :region AND name = :name;
+
+-- name: forget_names
+-- Let go of names given up long enough ago.
+DELETE FROM deleted_queues WHERE deleted_ms <= :before_ms;
+
+-- name: forget_names_of
+-- Let go of all names that an account has given up.
+DELETE FROM deleted_queues WHERE account = :account;
+
+-- name: count
+-- Add to a queue's counters.
+UPDATE queue_counts
+SET messages = messages + :messages, touched = touched + :touched, sent = sent + :sent,
+    received = received + :received, deleted = deleted + :deleted, expired = expired + :expired,
+    purged = purged + :purged, buried_in = buried_in + :buried_in, buried_out = buried_out + :buried_out,
+    moved_in = moved_in + :moved_in, moved_out = moved_out + :moved_out
+WHERE queue = :key;
+
+-- name: counts
+-- A queue's counters as written.
+SELECT messages, touched, sent, received, deleted, expired, purged, buried_in, buried_out, moved_in, moved_out
+FROM queue_counts WHERE queue = :queue;
+
+-- name: touched
+-- How many of a queue's messages have been received at least once.
+SELECT touched FROM queue_counts WHERE queue = :queue;
+
+-- name: count_hidden
+-- How many messages are delayed, and how many are in flight.
+SELECT coalesce(sum(receives = 0), 0), coalesce(sum(receives > 0), 0)
+FROM messages INDEXED BY messages_due WHERE heap = :heap AND visible_ms > :now_ms;
+
+-- name: send
+-- Store a message.
+INSERT INTO messages (seq, heap, visible_ms, receives, first_receive_ms, receive_ms, sender, attributes_md5,
+                      attributes, trace, group_id, lineage, content)
+VALUES (:seq, :heap, :visible_ms, 0, :visible_ms, :visible_ms, :sender, :attributes_md5, :attributes, :trace,
+        :group_id, :lineage, :content);
+
+-- name: due
+-- The messages of a heap that may be received, those that became visible first in front.
+SELECT seq, visible_ms, receives, first_receive_ms, receive_ms, sender, attributes_md5, attributes, trace,
+       group_id, origin, lineage, content
+FROM messages INDEXED BY messages_due
+WHERE heap = :heap AND visible_ms <= :now_ms ORDER BY visible_ms, receives, seq LIMIT :limit;
+
+-- name: peek
+-- The messages of a heap in the order of their becoming visible, received or not.
+SELECT seq, visible_ms, receives, first_receive_ms, receive_ms, sender, attributes_md5, attributes, trace,
+       group_id, origin, lineage, content
+FROM messages INDEXED BY messages_due WHERE heap = :heap ORDER BY visible_ms, receives, seq LIMIT :limit;
+
+-- name: message
+-- One message, wherever it is.
+SELECT seq, visible_ms, receives, first_receive_ms, receive_ms, sender, attributes_md5, attributes, trace,
+       group_id, origin, lineage, content
+FROM messages WHERE seq = :seq;
+
+-- name: heap_of
+-- In which heap a message is.
+SELECT heap FROM messages WHERE seq = :seq;
+
+-- name: queue_by_heap
+-- The queue that owns a heap.
+SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+FROM queues WHERE heap = :heap;
+
+-- name: next_due
+-- When the next message of a heap becomes visible.
+SELECT visible_ms FROM messages INDEXED BY messages_due WHERE heap = :heap ORDER BY visible_ms LIMIT 1;
+
+-- name: lease
+-- Receive one message: visible_ms, receives, first_receive_ms, receive_ms, seq.
+UPDATE messages
+SET visible_ms = :visible_ms, receives = :receives, first_receive_ms = :first_receive_ms,
+    receive_ms = :receive_ms
+WHERE seq = :seq;
+
+-- name: hide
+-- Change when a received message becomes visible again.
+UPDATE messages SET visible_ms = :visible_ms WHERE seq = :seq;
+
+-- name: bury
+-- Put a message into its dead-letter queue's heap, visible at once. That receive_ms lies beyond visible_ms
+-- says that no lease has ended there.
+UPDATE messages SET heap = :heap, visible_ms = :now_ms, receive_ms = :now_ms + 1, origin = :origin
+WHERE seq = :seq;
+
+-- name: delete
+-- Delete a message by the handle of its latest receive.
+DELETE FROM messages WHERE seq = :seq AND heap = :heap AND receives = :receives
+RETURNING receives, first_receive_ms, receive_ms, lineage;
+
+-- name: remove
+-- Remove one message.
+DELETE FROM messages WHERE seq = :seq;
+
+-- name: expired
+-- Messages never received that are older than the retention period.
+SELECT seq, receives, lineage FROM messages INDEXED BY messages_due
+WHERE heap = :heap AND visible_ms <= :before_ms AND seq < :before_seq LIMIT :limit;
+
+-- name: expired_touched
+-- Messages received at least once that are older than the retention period.
+SELECT seq, receives, lineage FROM messages INDEXED BY messages_touched
+WHERE heap = :heap AND receives > 0 AND seq < :before_seq LIMIT :limit;
+
+-- name: dropped_heaps
+-- Heaps that no queue owns.
+SELECT heap FROM heaps WHERE dropped_ms IS NOT NULL LIMIT 1;
+
+-- name: reap_heap
+-- Remove some messages of a heap that no queue owns.
+DELETE FROM messages
+WHERE seq IN (SELECT seq FROM messages INDEXED BY messages_due WHERE heap = :heap LIMIT :limit);
+
+-- name: forget_heap
+-- Remove an emptied heap.
+DELETE FROM heaps WHERE heap = :heap;
+
+-- name: note
+-- Add an event to a life-line: lineage, at_ms, kind, detail.
+INSERT INTO history (lineage, at_ms, kind, detail) VALUES (:lineage, :at_ms, :kind, :detail);
+
+-- name: life_line
+-- The events of a life-line in the order of their happening.
+SELECT at_ms, kind, detail FROM history WHERE lineage = :lineage ORDER BY at_ms, n;
+
+-- name: keep_failure
+-- Store an error once; remember when it was last seen.
+INSERT INTO failures VALUES (:hash, :text, :now_ms)
+ON CONFLICT (hash) DO UPDATE SET last_ms = excluded.last_ms;
+
+-- name: failure
+-- An error's text.
+SELECT text FROM failures WHERE hash = :hash;
+
+-- name: add_lineage
+-- Remember whose life-line a redriven message continues.
+INSERT INTO lineages VALUES (:seq, :lineage);
+
+-- name: lineage
+-- Whose life-line a message continues.
+SELECT lineage FROM lineages WHERE seq = :seq;
+
+-- name: last_history
+-- The number of the newest life-line event.
+SELECT coalesce(max(n), 0) FROM history;
+
+-- name: forget_history
+-- Let go of events that are too old or too many.
+DELETE FROM history
+WHERE n IN (SELECT n FROM (SELECT n FROM history WHERE at_ms < :before_ms LIMIT :limit)
+            UNION SELECT n FROM (SELECT n FROM history WHERE n <= :up_to LIMIT :limit));
+
+-- name: forget_failures
+-- Let go of errors not seen for long.
+DELETE FROM failures WHERE last_ms < :before_ms;
+
+-- name: forget_lineages
+-- Let go of redriven messages older than any retention.
+DELETE FROM lineages WHERE seq < :before_seq;
+
+-- name: add_move
+-- Store a move task.
+INSERT INTO move_tasks (id, account, region, source_arn, destination_arn, rate, status, started_ms, to_move)
+VALUES (:id, :account, :region, :source_arn, :destination_arn, :rate, 'RUNNING', :now_ms, :to_move);
+
+-- name: moves_of
+-- The move tasks of a source, the newest first.
+SELECT n, id, account, region, source_arn, destination_arn, rate, status, started_ms, moved, to_move, failure
+FROM move_tasks WHERE source_arn = :source_arn ORDER BY n DESC LIMIT :limit;
+
+-- name: running_moves
+-- The move tasks that go on.
+SELECT n, id, account, region, source_arn, destination_arn, rate, status, started_ms, moved, to_move, failure
+FROM move_tasks WHERE status IN ('RUNNING', 'CANCELLING') ORDER BY n;
+
+-- name: running_moves_of
+-- How many move tasks of an account go on.
+SELECT count(*) FROM move_tasks WHERE account = :account AND status = 'RUNNING';
+
+-- name: set_move
+-- Store a move task's progress.
+UPDATE move_tasks SET status = :status, moved = :moved, failure = :failure WHERE n = :n;
+
+-- name: forget_moves
+-- Let go of finished move tasks beyond a number for each source and age.
+DELETE FROM move_tasks WHERE status NOT IN ('RUNNING', 'CANCELLING') AND started_ms < :before_ms;
+
+-- name: delete_moves_of
+-- Remove all move tasks of an account.
+DELETE FROM move_tasks WHERE account = :account;

@@ -1,0 +1,59 @@
+"""(service, operation) -> function: the one door through which services, workers and HTTP enter.
+
+An operation is `operation(tx, params, context) -> result | Wait | Ask`, run in one transaction. Services
+bind what they need (their rooms) when they register; nobody imports a sibling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from redrive.core.effects import Ask, Context, Params, Result, Wait
+from redrive.core.errors import ServiceError
+from redrive.store.store import Store, Tx
+
+Operation = Callable[[Tx, Any, Context], Result | Wait | Ask]
+
+
+class Registry:
+    """All operations of all services, public and internal.
+
+    Internal operations have names that no AWS model holds; the wire cannot name them, so that only
+    workers reach them.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._operations: dict[tuple[str, str], Operation] = {}
+
+    def add(self, service: str, operations: Mapping[str, Operation]) -> None:
+        """Register a service's operations by AWS's names. A name may be given once."""
+        for name, operation in operations.items():
+            key = (service, name)
+            assert key not in self._operations, f"{service}.{name} is registered twice"
+            self._operations[key] = operation
+
+    def has(self, service: str, operation: str) -> bool:
+        """Tell whether the operation exists here."""
+        return (service, operation) in self._operations
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield every (service, operation), in the order of registration."""
+        return iter(self._operations)
+
+    def operate(
+        self, service: str, operation: str, params: Params, context: Context
+    ) -> Result | Wait | Ask:
+        """Run one operation in one transaction of the open commit group.
+
+        Raises ServiceError for the caller's mistakes, Unavailable from the store, AssertionError for ours.
+        """
+        work = self._operations.get((service, operation))
+        if work is None:
+            raise ServiceError(
+                "UnknownOperationException",
+                f"{service}.{operation} is not implemented by this server.",
+                status=404,
+            )
+        return self._store.transact(lambda tx: work(tx, params, context))

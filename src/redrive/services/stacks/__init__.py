@@ -1,0 +1,1 @@
+"""Stacks: a template becomes an ordered list of resources, and the calls that make them so."""

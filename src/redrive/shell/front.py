@@ -1,0 +1,160 @@
+"""The front of the server: guard, wire, dispatch, and back. One Exchange a request.
+
+    Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> … commit … ─> wire.reply ─> Response
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from redrive.core.effects import Caller, Chance, Reply
+from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.ids import uuid4
+from redrive.services.dispatch import Dispatch, Ticket
+from redrive.shell.guard import Guard
+from redrive.shell.http import Exchange, Respond
+from redrive.wire.endpoint import Endpoint
+from redrive.wire.messages import Fault, Incoming, Request, Response
+
+OWN_PATHS = "/_redrive/"
+SMALL_BODY_BYTES_MAX = 16 * 1_048_576
+"""A batch of 1 MiB whose every character needs an escape of six is below this."""
+
+_JSON = (("Content-Type", "application/json"),)
+
+
+class _Answer:
+    """One request on its way through the dispatch."""
+
+    __slots__ = ("_front", "_incoming", "_respond", "request_id", "ticket")
+
+    def __init__(self, front: Front, incoming: Incoming, respond: Respond, request_id: str) -> None:
+        self._front = front
+        self._incoming = incoming
+        self._respond = respond
+        self.request_id = request_id
+        self.ticket: Ticket | None = None
+
+    def __call__(self, reply: Reply) -> None:
+        endpoint = self._front.endpoint
+        if reply.error is not None:
+            response = endpoint.fault(self._incoming, reply.error, self.request_id)
+        else:
+            assert reply.result is not None
+            response = endpoint.reply(self._incoming, reply.result, self.request_id)
+        self._respond(response)
+
+    def abandon(self) -> None:
+        """Stop waiting; what runs already goes on, and its answer finds nobody."""
+        if self.ticket is not None:
+            self._front.dispatch.cancel(self.ticket)
+
+
+class Front:
+    """Answers requests.
+
+    health returns what /_redrive/health shows; resets names the services that have a ResetAccount
+    operation, or is None when resetting is not allowed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        dispatch: Dispatch,
+        guard: Guard,
+        *,
+        stir: Callable[[], None],
+        chance: Chance,
+        health: Callable[[], dict[str, Any]],
+        resets: tuple[str, ...] | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.dispatch = dispatch
+        self._guard = guard
+        self._stir = stir
+        self._chance = chance
+        self._health = health
+        self._resets = resets
+        self.is_draining = False
+
+    def body_bytes_max(self, url: bytes) -> int:
+        """Return how large a body may be: function packages come through Lambda's paths only."""
+        return self.endpoint.body_bytes_max if url.startswith(b"/20") else SMALL_BODY_BYTES_MAX
+
+    def handle(self, request: Request, respond: Respond) -> Exchange | None:
+        """Answer a request now or later, through `respond`, once."""
+        request_id = uuid4(self._chance)
+        refusal = self._guard.refusal(request.headers)
+        if refusal is not None:
+            respond(_plain(403, {"__type": "AccessDeniedException", "message": refusal}))
+            return None
+        if request.target.startswith(OWN_PATHS):
+            return self._own(request, respond)
+        try:
+            incoming = self.endpoint.read(request)
+        except Fault as fault:
+            respond(self.endpoint.fault(fault, fault.error, request_id))
+            return None
+        if self.is_draining:
+            error = Unavailable("the server is shutting down")
+            respond(self.endpoint.fault(incoming, error, request_id))
+            return None
+        answer = _Answer(self, incoming, respond, request_id)
+        answer.ticket = self.dispatch.enter(
+            incoming.service,
+            incoming.operation,
+            incoming.params,
+            incoming.caller,
+            answer,
+            request_id,
+        )
+        self._stir()
+        return answer
+
+    # --- /_redrive/ -----------------------------------------------------------------------------
+
+    def _own(self, request: Request, respond: Respond) -> Exchange | None:
+        path = request.target.split("?", 1)[0]
+        if path == "/_redrive/health" and request.method in ("GET", "HEAD"):
+            respond(_plain(200, self._health()))
+        elif path == "/_redrive/reset" and request.method == "POST":
+            self._reset(request, respond)
+        else:
+            respond(_plain(404, {"message": f"{request.method} {path[:200]} is not served here"}))
+        return None
+
+    def _reset(self, request: Request, respond: Respond) -> None:
+        """Empty the caller's account, one service after the other."""
+        if self._resets is None:
+            respond(_plain(403, {"message": "start the server with --allow-reset to allow this"}))
+            return
+        try:
+            caller = self.endpoint.caller(request)
+        except Fault as fault:
+            respond(_plain(403, {"message": fault.error.message}))
+            return
+        self._reset_next(list(self._resets), caller, respond)
+
+    def _reset_next(self, services: list[str], caller: Caller, respond: Respond) -> None:
+        if not services:
+            respond(_plain(200, {"account": caller.account}))
+            return
+        service = services.pop(0)
+
+        def done(reply: Reply) -> None:
+            if isinstance(reply.error, ServiceError):
+                respond(_plain(500, {"message": reply.error.message}))
+            elif reply.error is not None:
+                respond(_plain(503, {"message": str(reply.error)}))
+            else:
+                self._reset_next(services, caller, respond)
+
+        self.dispatch.enter(service, "ResetAccount", {}, caller, done)
+        self._stir()
+
+
+def _plain(status: int, body: dict[str, Any]) -> Response:
+    return Response(status, _JSON, orjson.dumps(body))

@@ -1,0 +1,89 @@
+"""The event loop's side of things: when to settle, when to wake, and the reactor that processes use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from redrive.core.time import NEVER, SECOND_MS, Millis
+from redrive.services.dispatch import Dispatch
+from redrive.store.store import Store, StoreFailed
+
+
+class LoopReactor:
+    """Readiness of file descriptors and instants for the runtime, on the running loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Millis]) -> None:
+        self._loop = loop
+        self._clock = clock
+        self.add_reader = loop.add_reader
+        self.remove_reader = loop.remove_reader
+        self.add_writer = loop.add_writer
+        self.remove_writer = loop.remove_writer
+
+    def call_at(self, at_ms: Millis, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back at an instant of the clock."""
+        delay_ms = max(0, at_ms - self._clock())
+        return self._loop.call_later(delay_ms / SECOND_MS, callback)
+
+    def now_ms(self) -> Millis:
+        """Return the present instant."""
+        return self._clock()
+
+
+class Pump:
+    """Settles the dispatch once for each turn of the loop that stirred it, and when time is due.
+
+    Requests that arrive in one turn share one commit: asyncio runs what was called soon after all
+    sockets that were ready have been read.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], Millis],
+        store: Store,
+        failed: Callable[[StoreFailed], None],
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._store = store
+        self._failed = failed
+        self._is_scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = NEVER
+        self.dispatch: Dispatch | None = None
+
+    def stir(self) -> None:
+        """Settle at the end of this turn."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_scheduled = False
+        dispatch = self.dispatch
+        assert dispatch is not None
+        try:
+            dispatch.advance()
+            dispatch.settle()
+            self._store.maintain()
+        except StoreFailed as error:
+            self._failed(error)
+            return
+        if not dispatch.is_idle:
+            self.stir()
+        next_ms = dispatch.next_ms
+        if next_ms != self._timer_ms:
+            self._timer_ms = next_ms
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if next_ms != NEVER:
+                delay_ms = max(0, next_ms - self._clock())
+                self._timer = self._loop.call_later(delay_ms / SECOND_MS, self._due)
+
+    def _due(self) -> None:
+        self._timer_ms = NEVER
+        self._timer = None
+        self.stir()

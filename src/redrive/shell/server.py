@@ -1,0 +1,134 @@
+"""Listen, answer, drain, exit. The composition root says what is served; this file says how long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from typing import Protocol
+
+import uvloop
+
+from redrive.shell.http import Connection, Exchange, Respond
+from redrive.store.store import StoreFailed
+from redrive.wire.messages import Request
+
+log = logging.getLogger("redrive")
+
+_LOOK_S = 0.05
+"""How often a draining server looks whether it is done; nobody waits for it more precisely."""
+
+
+class House(Protocol):
+    """What runs inside: made by the composition root when the loop and the port are there."""
+
+    def handler(self, request: Request, respond: Respond) -> Exchange | None:
+        """Answer one request, now or later."""
+        ...
+
+    def body_bytes_max(self, url: bytes) -> int:
+        """Return how large the body of a request for this target may be."""
+        ...
+
+    def drain(self) -> None:
+        """Take no more work; end what only waits."""
+        ...
+
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether nothing is under way any more."""
+        ...
+
+    def close(self) -> None:
+        """Release processes and files."""
+        ...
+
+
+Build = Callable[[asyncio.AbstractEventLoop, int, Callable[[StoreFailed], None]], House]
+
+
+class Server:
+    """One listening server. `run` returns the exit code of the process."""
+
+    def __init__(self, host: str, port: int, drain_s: float, build: Build) -> None:
+        self._host = host
+        self._port = port
+        self._drain_s = drain_s
+        self._build = build
+        self._connections: set[Connection] = set()
+        self._house: House | None = None
+        self._done: asyncio.Future[int] | None = None
+        self._is_draining = False
+        self._drained_at_s = 0.0
+
+    def run(self) -> int:
+        """Serve until a signal or a failed store ends it."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._serve())
+
+    async def _serve(self) -> int:
+        loop = asyncio.get_running_loop()
+        self._done = loop.create_future()
+        # The house is built after the port is ours: its origin, and so every queue URL, names the port.
+        listener = await loop.create_server(
+            self._connect, self._host, self._port, backlog=1_024, start_serving=False
+        )
+        port = listener.sockets[0].getsockname()[1]
+        self._house = self._build(loop, port, self._failed)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, listener)
+        await listener.start_serving()
+        log.info("listening on http://%s:%d", self._host, port)
+        try:
+            code = await self._done
+        finally:
+            listener.close()
+            self._house.close()
+        log.info("stopped")
+        return code
+
+    def _connect(self) -> Connection:
+        assert self._house is not None
+        return Connection(self._house.handler, self._house.body_bytes_max, self._connections)
+
+    def _stop(self, listener: asyncio.Server) -> None:
+        """Drain at the first signal, leave at the second."""
+        assert self._house is not None
+        loop = asyncio.get_running_loop()
+        if self._is_draining:
+            log.warning("stopping at once")
+            self._end(1)
+            return
+        self._is_draining = True
+        log.info("draining for up to %g s; a second signal stops at once", self._drain_s)
+        listener.close()
+        self._house.drain()
+        for connection in list(self._connections):
+            connection.close()
+        self._drained_at_s = loop.time() + self._drain_s
+        self._look(loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._house is not None
+        is_busy = any(connection.is_busy for connection in self._connections)
+        if self._house.is_drained and not is_busy:
+            self._end(0)
+        elif loop.time() >= self._drained_at_s:
+            log.warning("the drain took longer than %g s: stopping with work under way", self._drain_s)
+            self._end(0)
+        else:
+            loop.call_later(_LOOK_S, self._look, loop)
+
+    def _failed(self, error: StoreFailed) -> None:
+        """Answer nothing any more: what the disk holds is unknown until a restart reads it."""
+        log.critical(
+            "the store failed (%s): nothing more is acknowledged; restart to go on from what is on disk",
+            error,
+        )
+        self._end(74)  # EX_IOERR of sysexits.h
+
+    def _end(self, code: int) -> None:
+        assert self._done is not None
+        if not self._done.done():
+            self._done.set_result(code)

@@ -1,0 +1,44 @@
+"""The two things that rules may not reach for: the clock and chance. Each is read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from redrive.core.time import Millis
+
+_REFILL_BYTES = 4_096
+
+
+class SystemClock:
+    """Wall-clock milliseconds that never go back, across restarts too.
+
+    floor_ms is the latest instant at which anything was committed. A jump forward is taken as it is:
+    what is due then is due.
+    """
+
+    def __init__(self, floor_ms: Millis) -> None:
+        self._last_ms = floor_ms
+
+    def __call__(self) -> Millis:
+        """Return the present instant."""
+        now_ms = time.time_ns() // 1_000_000
+        if now_ms > self._last_ms:
+            self._last_ms = Millis(now_ms)
+        return self._last_ms
+
+
+class SystemChance:
+    """Random bytes of the operating system, taken in larger pieces to save system calls."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def token(self, count: int) -> bytes:
+        """Return `count` random bytes."""
+        if self._used + count > len(self._pool):
+            self._pool = os.urandom(max(_REFILL_BYTES, count))
+            self._used = 0
+        self._used += count
+        return self._pool[self._used - count : self._used]

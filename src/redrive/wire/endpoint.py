@@ -1,0 +1,106 @@
+"""The wire's one door: a Request becomes an Incoming or a Fault; a result or error, a Response.
+
+Invariants
+1. `read` raises nothing but Fault, whatever the bytes.
+2. `fault` always answers, in the protocol that the caller speaks as far as it was understood.
+3. Nothing is compiled twice; what is remembered of requests is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from redrive.core.effects import Caller, Result
+from redrive.core.errors import ServiceError
+from redrive.wire.faults import Error, write_fault
+from redrive.wire.messages import Fault, Incoming, Request, Response
+from redrive.wire.model import Model
+from redrive.wire.routing import Router
+from redrive.wire.sigv4 import Scopes
+
+BODY_BYTES_MAX = 70_167_211
+"""The largest body that any served operation takes: CreateFunction with a zip inside.
+AWS: "Request must be smaller than 70167211 bytes for the CreateFunction operation"."""
+
+_NO_MODELS: Mapping[str, Path] = MappingProxyType({})
+
+
+class Endpoint:
+    """Reads requests for some services and writes their answers. It holds no connection.
+
+    own_models names models beyond botocore's: service -> a service-2.json, or the directory of one.
+    Model files are read when a request first needs them.
+    """
+
+    body_bytes_max = BODY_BYTES_MAX
+
+    def __init__(
+        self,
+        services: Sequence[str] = ("sqs", "lambda", "sts"),
+        own_models: Mapping[str, Path] = _NO_MODELS,
+    ) -> None:
+        self._router = Router(services, own_models)
+        self._scopes = Scopes()
+
+    def read(self, request: Request) -> Incoming:
+        """Return what a request asks for, parsed and checked against the model.
+
+        Raises Fault, which holds AWS's error and the protocol to tell it in.
+        """
+        try:
+            signed = self._scopes.read(request.headers.get("authorization"), request.target)
+        except ServiceError as error:
+            raise self._unsigned_fault(request, error) from None
+        route = self._router.find(request, signed.service)
+        try:
+            params = route.parse(request)
+        except ServiceError as error:
+            raise Fault(
+                error, protocol=route.protocol, service=route.service, operation=route.operation
+            ) from None
+        return Incoming(route.service, route.operation, params, signed.caller, route)
+
+    def caller(self, request: Request) -> Caller:
+        """Return who a request comes from, whatever it asks for. Raises Fault."""
+        try:
+            return self._scopes.read(request.headers.get("authorization"), request.target).caller
+        except ServiceError as error:
+            raise Fault(error, protocol="json") from None
+
+    def reply(self, incoming: Incoming, result: Result, request_id: str) -> Response:
+        """Return the response that carries an operation's result."""
+        return incoming.route.serialize(result, request_id)
+
+    def fault(self, where: Incoming | Fault | None, error: Error, request_id: str) -> Response:
+        """Return the response that carries an error.
+
+        `where` is what had been understood: the Incoming, the Fault that `read` raised (then
+        `error` is its `.error`), or None. AssertionError is told as a 500 InternalFailure without
+        its text, Unavailable as a 503 ServiceUnavailable.
+        """
+        if where is None:
+            return write_fault(error, "json", None, request_id)
+        protocol = where.route.protocol if isinstance(where, Incoming) else where.protocol
+        model = None if where.service is None else self.model(where.service)
+        return write_fault(error, protocol, model, request_id)
+
+    def model(self, service: str) -> Model:
+        """Return a served service's model."""
+        return self._router.model(service)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the served services."""
+        return self._router.services
+
+    def _unsigned_fault(self, request: Request, error: ServiceError) -> Fault:
+        """Tell a bad signature in the protocol of the operation that was meant."""
+        try:
+            route = self._router.find(request, "")
+        except Fault as fault:
+            return Fault(error, protocol=fault.protocol, service=fault.service)
+        return Fault(
+            error, protocol=route.protocol, service=route.service, operation=route.operation
+        )

@@ -1,0 +1,110 @@
+"""Who signs: the credential scope of a request (AWS Signature Version 4), parsed.
+
+A signature is not checked here; `Signed` carries all that a check needs, and that check belongs in
+this file, between reading the scope and trusting it.
+
+Invariant: whatever the header holds, the answer is a scope or a ServiceError.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from redrive.core.effects import Caller
+from redrive.core.errors import ServiceError
+
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+
+SCOPES_KEPT_MAX = 1024
+"""Parsed scopes remembered. A client uses one a day for each region and service."""
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PRESIGNED = re.compile(r"(?:^|[?&])X-Amz-Credential=([^&]*)", re.IGNORECASE)
+_ALGORITHMS = ("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ")
+_PARTS = ("Credential", "Signature", "SignedHeaders")
+
+
+class Signed(NamedTuple):
+    """A credential scope and its caller. service is "" when nothing was signed."""
+
+    access_key: str
+    date: str
+    service: str
+    caller: Caller
+
+
+def caller_of(access_key: str, region: str) -> Caller:
+    """Return the caller that an access key stands for.
+
+    Twelve digits are an account of that number; every other key belongs to account 000000000000.
+    """
+    account = access_key if _ACCOUNT.fullmatch(access_key) else DEFAULT_ACCOUNT
+    return Caller(account, region, f"arn:aws:iam::{account}:root", account)
+
+
+UNSIGNED = Signed("", "", "", caller_of(DEFAULT_ACCOUNT, DEFAULT_REGION))
+
+
+class Scopes:
+    """Credential strings and what they mean, remembered up to a bound."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Signed] = {}
+
+    def read(self, authorization: str | None, target: str) -> Signed:
+        """Return who signed a request, by its header or by its presigned query, or UNSIGNED.
+
+        Raises ServiceError IncompleteSignature for an Authorization header that is not Signature
+        Version 4's. AWS: "Create a signed AWS API request", Authorization header.
+        """
+        if authorization is None:
+            if "X-Amz-Credential" not in target:
+                return UNSIGNED
+            found = _PRESIGNED.search(target)
+            return self._scope(unquote(found.group(1))) if found else UNSIGNED
+        start = authorization.find("Credential=")
+        if (
+            start < 0
+            or "SignedHeaders=" not in authorization
+            or "Signature=" not in authorization
+            or not authorization.startswith(_ALGORITHMS)
+        ):
+            raise _incomplete(_missing_parts(authorization))
+        end = authorization.find(",", start)
+        credential = authorization[start + 11 : end if end >= 0 else None]
+        known = self._known.get(credential)
+        return known if known is not None else self._scope(credential)
+
+    def _scope(self, credential: str) -> Signed:
+        known = self._known.get(credential)
+        if known is not None:
+            return known
+        parts = credential.strip().split("/")
+        if len(parts) == 4:
+            # Version 4a signs for any region and leaves it out of the scope.
+            parts.insert(2, DEFAULT_REGION)
+        if len(parts) != 5 or not all(parts) or not _REGION.fullmatch(parts[2]):
+            raise _incomplete(
+                "Credential must have exactly 5 slash-delimited elements, "
+                f"e.g. keyid/date/region/service/term, got '{credential}'"
+            )
+        access_key, date, region, service, _ = parts
+        signed = Signed(access_key, date, service, caller_of(access_key, region))
+        if len(self._known) >= SCOPES_KEPT_MAX:
+            self._known.clear()
+        self._known[credential] = signed
+        return signed
+
+
+def _missing_parts(authorization: str) -> str:
+    missing = [name for name in _PARTS if f"{name}=" not in authorization]
+    told = [f"Authorization header requires '{name}' parameter." for name in missing]
+    return " ".join([*told, f"Authorization={authorization.partition(' ')[0]}"])
+
+
+def _incomplete(message: str) -> ServiceError:
+    return ServiceError("IncompleteSignature", message, status=400)
