@@ -36,7 +36,7 @@ class ResponseReader:
         """
         if self._known and not self._buffer:
             # A server's answers to one operation rarely differ in form: where the length stood in
-            # the last one it most likely stands again. It is compared, so a wrong guess is harmless.
+            # the last one it most likely stands again. That is compared, not trusted.
             length_at, head_end, end, line = self._known
             if (
                 len(data) == end

@@ -203,12 +203,22 @@ class Client:
             f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
         )
         headers["X-Amz-Date"] = "20261121T090000Z"
-        self._connection.request(method, path, json.dumps(params), headers)
-        response = self._connection.getresponse()
-        body = response.read()
+        try:
+            response, body = self._exchange(method, path, json.dumps(params), headers)
+        except (ConnectionError, http.client.HTTPException):
+            # The server closed a connection that had rested for long.
+            self._connection.close()
+            response, body = self._exchange(method, path, json.dumps(params), headers)
         if not 200 <= response.status < 300:
             raise RuntimeError(f"{method} {path} {headers}: {response.status} {body[:500]!r}")
         return json.loads(body) if body else {}
+
+    def _exchange(
+        self, method: str, path: str, body: str, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        return response, response.read()
 
     def create_queue(self, name: str, **attributes: str) -> str:
         """Create a queue and return its URL."""

@@ -80,7 +80,6 @@ class App:
             self._dispatch,
             Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins)),
             stir=pump.stir,
-            chance=chance,
             health=self.health,
             resets=("sqs",) if config.allow_reset else None,
         )

@@ -46,9 +46,7 @@ class Config:
             )
 
 
-def load_config(
-    folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]
-) -> Config:
+def load_config(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
     """Merge the three sources. Raises ConfigError for unknown keys and unfit values."""
     merged: dict[str, Any] = {}
     path = folder / FILE

@@ -147,25 +147,12 @@ def test_failed_init_is_run_again(world, tmp_path):
 
 def test_init_that_never_ends_times_out(world):
     """An init that hangs longer than allowed is tried again under the function's own timeout."""
-    function = world.function(
-        """
-        import sys, time
-        print("init")
-        if len(sys.argv) >= 0:
-            sys.exit(0) if "FIRST" in __import__("os").environ else time.sleep(1000)
-        """,
-        timeout_ms=300,
-    )
-    # The first init of at most 10 s is cut short here by saying that the environment broke.
-    outcome = world.begin(function)
-    executor = world.executor
-    world.reactor.until(lambda: any(e.state.value == "init" for e in executor._live.values()))
-    (live,) = executor._live.values()
-    live._overdue()
-    world.reactor.until(lambda: bool(outcome))
-    told = body(outcome[0])
+    world.knobs["init_ms"] = 200
+    function = world.function("import time\nprint('once')\ntime.sleep(1000)\n", timeout_ms=300)
+    told = body(world.run(function))
     assert told["errorType"] == "Sandbox.Timedout"
     assert told["errorMessage"] == "RequestId: request-1 Error: Task timed out after 0.30 seconds"
+    assert world.log().count("once\n") == 2
 
 
 def test_timeout(world):

@@ -51,7 +51,8 @@ class Context(NamedTuple):
 class Call:
     """Ask a service for an operation, after the present transaction has committed.
 
-    reply_to is handed back with the reply; it means something to the asker only.
+    reply_to is handed back with the reply; it means something to the asker only. request_id is the id
+    that the operation runs under, when the asker must know it (an invocation's); None: a new one.
     """
 
     service: str
@@ -59,6 +60,7 @@ class Call:
     params: Params
     caller: Caller
     reply_to: Any = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,7 @@ class Ran:
     memory_mb: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to a Call or a Run: exactly one of the three is set."""
 
     result: Result | None = None

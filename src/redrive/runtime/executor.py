@@ -86,6 +86,7 @@ class Executor:
         keep_warm: int = 0,
         log_bytes_max: int = 1 << 20,
         import_ms: int = 10_000,
+        init_ms: int = INIT_MS_MAX,
         extra_site_path: Path | None = None,
         inherited: dict[str, str] | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class Executor:
         self._on_log = on_log
         self._idle_ms = idle_ms
         self._log_bytes_max = log_bytes_max
+        self._init_ms = init_ms
         self._offered_path = extra_site_path
         machine = dict(os.environ) if inherited is None else inherited
         self._inherited = {name: machine[name] for name in INHERITED if name in machine}
@@ -375,7 +377,7 @@ class Executor:
     def _begin_init(self, live: LiveEnvironment, job: Job | None) -> None:
         """Give an init its 10 s, or what its invocation has when it is the second one."""
         live.started_ms = self._reactor.now_ms()
-        limit_ms: int = INIT_MS_MAX
+        limit_ms = self._init_ms
         if job is not None and job.init_failed:
             job.since_ms = live.started_ms
             limit_ms = job.run.environment.timeout_ms

@@ -27,6 +27,7 @@ class Journal:
         self._partial = ""
         self._kept = 0
         self._dropped = 0
+        self._is_line_open = False  # the last text given on had no end of line
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @property
@@ -49,14 +50,17 @@ class Journal:
         if not end and len(text) > LINE_BYTES_MAX:
             end = len(text)
         self._partial = text[end:]
+        if end:
+            self._is_line_open = text[end - 1] != "\n"
         return text[:end]
 
     def note(self, line: str) -> str:
         """Add a line of the platform, which is always kept, after what was written before it."""
         before = self.flush()
-        if before and not before.endswith("\n"):
+        if self._is_line_open:
             before += "\n"
             self._tail += b"\n"
+            self._is_line_open = False
         self._tail += line.encode()
         if len(self._tail) > TAIL_BYTES_MAX:
             del self._tail[:-TAIL_BYTES_MAX]
@@ -67,9 +71,12 @@ class Journal:
         text = self._partial + self._decoder.decode(b"", True)
         self._decoder.reset()
         self._partial = ""
+        if text:
+            self._is_line_open = not text.endswith("\n")
         if self._dropped:
-            if text and not text.endswith("\n"):
+            if self._is_line_open:
                 text += "\n"
+                self._is_line_open = False
             text += f"[redrive] {self._dropped} bytes of this log were not kept\n"
         self._kept = 0
         self._dropped = 0

@@ -34,6 +34,9 @@ LENGTH = struct.Struct("!I")
 MESSAGE_BYTES_MAX = 65_536
 STARTS_MAX = 3
 START_MS_MAX = 10_000
+LEAVE_SECONDS = 1.0
+"""How long a parent may take to kill what it has forked; far more than it needs."""
+
 LEFT_OUT_MAX = 5
 """After so many packages that a parent cannot bear, it imports none."""
 
@@ -165,12 +168,13 @@ class Parents:
             return f"{key.program} cannot be started: {error}"
         if parent is None:
             return self._failures[key][1]
-        if not self._send(parent, {"fork": number}, fds):
-            self._drain(parent)
-            return f"{key.program} does not take orders"
         self._holders[number] = parent
         parent.forking.add(number)
         parent.environments.add(number)
+        if not self._send(parent, {"fork": number}, fds):
+            del self._usable[key]
+            give_up = self._lose if parent.state == "starting" else self._abandon
+            self._reactor.call_at(self._reactor.now_ms(), lambda: give_up(parent))
         return ""
 
     def ensure(self, key: ParentKey) -> Parent | None:
@@ -196,10 +200,13 @@ class Parents:
                 self._close(parent)
 
     def suspect(self, number: int) -> None:
-        """Take no more forks from the parent of an environment: it did not do what it should have."""
+        """Give up on the parent of an environment: it did not do what it was asked for.
+
+        Not while it imports something, which has a time limit of its own.
+        """
         parent = self._holders.get(number)
-        if parent is not None:
-            self._drain(parent)
+        if parent is not None and not parent.importing:
+            self._abandon(parent)
 
     def retire(self, key: ParentKey) -> None:
         """Let a parent go that holds a function's own packages: its code has changed or is deleted."""
@@ -222,7 +229,7 @@ class Parents:
         for parent in list(self._all):
             self._close(parent)
         for process in self._graves:
-            if not process.reap():
+            if not process.reap(LEAVE_SECONDS):
                 process.kill()
                 process.reap()
         self._graves.clear()
@@ -249,7 +256,7 @@ class Parents:
         settings = {
             "folders": folders,
             "skip": sorted(left_out),
-            "preload": PRELOAD if bears_imports else (),
+            "preload": PRELOAD if bears_imports and self._offered_path else (),
             "offered": OFFERED,
             "offered_path": str(self._offered_path) if self._offered_path else "",
             "import_seconds": self._import_ms / 2000,
@@ -344,6 +351,10 @@ class Parents:
             return
         if parent.importing:
             self._left_out.setdefault(parent.key, set()).add(parent.importing)
+        self._abandon(parent)
+
+    def _abandon(self, parent: Parent) -> None:
+        """Take no more forks from a parent, nor wait for those that it has not made."""
         self._drain(parent)
         for number in list(parent.forking):
             self.forget(number)

@@ -97,7 +97,7 @@ class Dispatch:
         self._registry = registry
         self._store = store
         self._clock = clock
-        self._chance = chance
+        self._id_stem = uuid4(chance)[:-12]
         self._run = run
         self._origin = origin
         self._stirred = stirred
@@ -109,6 +109,7 @@ class Dispatch:
         self._posts: list[_Post] = []
         self._agenda: list[tuple[Millis, int, Ticket | _Post]] = []
         self._order = count()
+        self.entered = 0
         self.waiting = 0
         self.asked = 0
 
@@ -125,17 +126,22 @@ class Dispatch:
     ) -> Ticket:
         """Run an operation now; `answer` is called once, after the commit that `settle` makes."""
         now_ms = self._clock()
+        self.entered += 1
         ticket = Ticket(
             service,
             operation,
             params,
             caller,
-            request_id or uuid4(self._chance),
+            request_id or self.request_id(),
             now_ms,
             answer,
         )
         self._attempt(ticket, now_ms)
         return ticket
+
+    def request_id(self) -> str:
+        """Return a new request id: a UUID whose first half is this process's, the rest a count."""
+        return f"{self._id_stem}{next(self._order):012x}"
 
     def cancel(self, ticket: Ticket) -> None:
         """Forget a ticket: a parked one is unparked and never answered; a running one loses its answer."""
@@ -223,26 +229,19 @@ class Dispatch:
     # --- one attempt ----------------------------------------------------------------------------
 
     def _attempt(self, ticket: Ticket, now_ms: Millis) -> bool:
-        """Run the ticket's operation; return whether it waits and all alike would wait as well."""
-        context = Context(ticket.caller, now_ms, ticket.arrived_ms, ticket.request_id, self._origin)
-        if ticket.again is not None:
-            again = ticket.again
-            return self._conclude(
-                ticket, lambda: self._store.transact(lambda tx: again(tx, now_ms)), now_ms
-            )
-        return self._conclude(
-            ticket,
-            lambda: self._registry.operate(
-                ticket.service, ticket.operation, ticket.params, context
-            ),
-            now_ms,
-        )
-
-    def _conclude(
-        self, ticket: Ticket, work: Callable[[], Result | Ask | Wait], now_ms: Millis
-    ) -> bool:
+        """Run the ticket's operation or resume it; return whether all alike would wait as well."""
         try:
-            outcome = work()
+            if ticket.again is not None:
+                outcome = self._store.transact(ticket.again, now_ms)
+            else:
+                outcome = self._registry.operate(
+                    ticket.service,
+                    ticket.operation,
+                    ticket.params,
+                    Context(
+                        ticket.caller, now_ms, ticket.arrived_ms, ticket.request_id, self._origin
+                    ),
+                )
         except (ServiceError, Unavailable) as error:
             reply = Reply(error=error)
         except StoreFailed:
@@ -258,8 +257,9 @@ class Dispatch:
                 self._unpark(ticket)
                 self._asks.append((ticket, outcome))
                 return False
-            reply = Reply(result=outcome)
-        self._unpark(ticket)
+            reply = Reply(outcome)
+        if ticket.parked:
+            self._unpark(ticket)
         self._answers.append((ticket, reply))
         return False
 
@@ -269,18 +269,17 @@ class Dispatch:
 
         def resume(reply: Reply) -> None:
             self.asked -= 1
-            now_ms = self._clock()
-            self._conclude(
-                ticket,
-                lambda: self._store.transact(lambda tx: ask.resume(tx, reply, now_ms)),
-                now_ms,
-            )
+            self._resume(ticket, ask, reply)
             self._stirred()
 
         if isinstance(effect, Run):
             self._run(effect, lambda ran: resume(Reply(ran=ran)))
         else:
             self.enter(effect.service, effect.operation, effect.params, effect.caller, resume)
+
+    def _resume(self, ticket: Ticket, ask: Ask, reply: Reply) -> None:
+        ticket.again = lambda tx, now_ms: ask.resume(tx, reply, now_ms)
+        self._attempt(ticket, self._clock())
 
     def _refuse(
         self,
@@ -293,13 +292,7 @@ class Dispatch:
                 ticket.answer(Reply(error=error))
         for ticket, ask in asks:
             # The operation may hold something that only its resume gives back (a concurrency slot).
-            reply = Reply(error=error)
-            now_ms = self._clock()
-
-            def work(ask: Ask = ask, reply: Reply = reply, now_ms: Millis = now_ms) -> Any:
-                return self._store.transact(lambda tx: ask.resume(tx, reply, now_ms))
-
-            self._conclude(ticket, work, now_ms)
+            self._resume(ticket, ask, Reply(error=error))
 
     # --- waiting --------------------------------------------------------------------------------
 

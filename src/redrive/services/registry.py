@@ -24,7 +24,7 @@ class Registry:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._transact = store.transact
         self._operations: dict[tuple[str, str], Operation] = {}
 
     def add(self, service: str, operations: Mapping[str, Operation]) -> None:
@@ -56,4 +56,4 @@ class Registry:
                 f"{service}.{operation} is not implemented by this server.",
                 status=404,
             )
-        return self._store.transact(lambda tx: work(tx, params, context))
+        return self._transact(work, params, context)

@@ -1,6 +1,6 @@
 """The front of the server: guard, wire, dispatch, and back. One Exchange a request.
 
-    Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> … commit … ─> wire.reply ─> Response
+Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> … commit … ─> wire.reply ─> Response
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from typing import Any
 
 import orjson
 
-from redrive.core.effects import Caller, Chance, Reply
+from redrive.core.effects import Caller, Reply
 from redrive.core.errors import ServiceError, Unavailable
-from redrive.core.ids import uuid4
 from redrive.services.dispatch import Dispatch, Ticket
 from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
@@ -67,7 +66,6 @@ class Front:
         guard: Guard,
         *,
         stir: Callable[[], None],
-        chance: Chance,
         health: Callable[[], dict[str, Any]],
         resets: tuple[str, ...] | None,
     ) -> None:
@@ -75,7 +73,6 @@ class Front:
         self.dispatch = dispatch
         self._guard = guard
         self._stir = stir
-        self._chance = chance
         self._health = health
         self._resets = resets
         self.is_draining = False
@@ -86,7 +83,7 @@ class Front:
 
     def handle(self, request: Request, respond: Respond) -> Exchange | None:
         """Answer a request now or later, through `respond`, once."""
-        request_id = uuid4(self._chance)
+        request_id = self.dispatch.request_id()
         refusal = self._guard.refusal(request.headers)
         if refusal is not None:
             respond(_plain(403, {"__type": "AccessDeniedException", "message": refusal}))

@@ -18,22 +18,22 @@ from redrive.wire.messages import Request, Response
 HEADER_BYTES_MAX = 65_536
 PIPELINE_MAX = 16
 
-_REASONS = {
-    200: b"OK",
-    201: b"Created",
-    202: b"Accepted",
-    204: b"No Content",
-    400: b"Bad Request",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    409: b"Conflict",
-    412: b"Precondition Failed",
-    413: b"Payload Too Large",
-    429: b"Too Many Requests",
-    431: b"Request Header Fields Too Large",
-    500: b"Internal Server Error",
-    503: b"Service Unavailable",
+_STATUS_LINES = {
+    200: "HTTP/1.1 200 OK\r\n",
+    201: "HTTP/1.1 201 Created\r\n",
+    202: "HTTP/1.1 202 Accepted\r\n",
+    204: "HTTP/1.1 204 No Content\r\n",
+    400: "HTTP/1.1 400 Bad Request\r\n",
+    403: "HTTP/1.1 403 Forbidden\r\n",
+    404: "HTTP/1.1 404 Not Found\r\n",
+    405: "HTTP/1.1 405 Method Not Allowed\r\n",
+    409: "HTTP/1.1 409 Conflict\r\n",
+    412: "HTTP/1.1 412 Precondition Failed\r\n",
+    413: "HTTP/1.1 413 Payload Too Large\r\n",
+    429: "HTTP/1.1 429 Too Many Requests\r\n",
+    431: "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+    500: "HTTP/1.1 500 Internal Server Error\r\n",
+    503: "HTTP/1.1 503 Service Unavailable\r\n",
 }
 _NAMES: dict[bytes, str] = {}
 _NAMES_MAX = 512
@@ -249,10 +249,11 @@ class _TooLarge(Exception):
 def encode(response: Response, *, closes: bool) -> bytes:
     """Return a response's bytes."""
     status, headers, body = response
-    head = [b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"Status"))]
-    head += [f"{name}: {value}".encode("latin-1") for name, value in headers]
+    head = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
+    for name, value in headers:
+        head += f"{name}: {value}\r\n"
     if status != 204:
-        head.append(b"Content-Length: %d" % len(body))
+        head += f"Content-Length: {len(body)}\r\n"
     if closes:
-        head.append(b"Connection: close")
-    return b"\r\n".join(head) + b"\r\n\r\n" + body
+        head += "Connection: close\r\n"
+    return f"{head}\r\n".encode("latin-1") + body

@@ -115,7 +115,9 @@ class Server:
         if self._house.is_drained and not is_busy:
             self._end(0)
         elif loop.time() >= self._drained_at_s:
-            log.warning("the drain took longer than %g s: stopping with work under way", self._drain_s)
+            log.warning(
+                "the drain took longer than %g s: stopping with work under way", self._drain_s
+            )
             self._end(0)
         else:
             loop.call_later(_LOOK_S, self._look, loop)

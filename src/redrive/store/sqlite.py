@@ -13,6 +13,7 @@ Invariants
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -34,9 +35,10 @@ VACUUM_PAGES = 256
 """Free pages given back to the file system in one step."""
 
 _PRAGMAS = (
+    # First, before anything reads the file: only then is there no shared-memory file (SQLite, "WAL", 8).
+    "PRAGMA locking_mode = EXCLUSIVE",  # the data directory is ours alone
     "PRAGMA page_size = 4096",
     "PRAGMA auto_vacuum = INCREMENTAL",  # freed pages can return to the disk in small steps
-    "PRAGMA locking_mode = EXCLUSIVE",  # the data directory is ours alone; saves the shared-memory file
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # macOS: F_FULLFSYNC, since fsync there does not reach the platter
@@ -76,37 +78,38 @@ class SqliteStore:
         self._log_pages = 0
         self._connection.set_wal_hook(self._count_log_pages)
         self._open = False
-        self._changes_before = 0
         self._lost: str | None = None
 
-    def transact(self, work: Callable[[Any], T]) -> T:
-        """Run `work` in a savepoint of the open group; undo it alone when it raises."""
+    def transact(self, work: Callable[..., T], *args: Any) -> T:
+        """Run work(tx, *args) in the open group; undo it alone when it raises.
+
+        The savepoint is made by the first statement that writes, so that reading costs none.
+        """
         if self._lost is not None:
             raise Unavailable(self._lost)
-        execute = self._execute
+        tx = self._tx
         if not self._open:
-            execute("BEGIN")
+            self._execute("BEGIN")
             self._open = True
-            self._changes_before = self._connection.total_changes()
-        execute("SAVEPOINT work")
+            tx.has_written = False
         try:
-            result = work(self._tx)
+            result = work(tx, *args)
         except BaseException as error:
             self._undo(error)
             raise
-        execute("RELEASE work")
-        self._tx.keep()
+        tx.keep()
         return result
 
     def _undo(self, error: BaseException) -> None:
-        self._tx.drop()
+        is_saved = self._tx.drop()
         if isinstance(error, _UNKNOWN_DISK):
             raise StoreFailed(str(error)) from error
-        if self._connection.in_transaction:
+        if not self._connection.in_transaction:
+            # SQLite gave up the whole transaction, so the other works of the group are gone too.
+            self._lost = f"the commit group was rolled back: {error}"
+        elif is_saved:
             self._execute("ROLLBACK TO work")
             self._execute("RELEASE work")
-        else:  # SQLite gave up the whole transaction, so the other works of the group are gone too.
-            self._lost = f"the commit group was rolled back: {error}"
         if isinstance(error, _NOT_NOW):
             raise Unavailable(str(error)) from error
         if isinstance(error, apsw.Error):
@@ -123,16 +126,18 @@ class SqliteStore:
         tallies, topics = self._tx.take()
         if self._lost is not None:
             lost, self._lost = self._lost, None
+            self._tx.forget()
             raise Unavailable(lost)
         try:
-            if tallies or self._connection.total_changes() != self._changes_before:
-                for (text, key), amounts in tallies.items():
-                    self._execute(text, {**amounts, "key": key})
+            if tallies or self._tx.has_written:
+                for text, sums in tallies:
+                    self._execute(text, sums)
                 self._execute("UPDATE clock SET now_ms = max(now_ms, ?)", (now_ms,))
             self._execute("COMMIT")
         except _NOT_NOW as error:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
+            self._tx.forget()
             raise Unavailable(str(error)) from error
         except apsw.Error as error:
             raise StoreFailed(str(error)) from error
@@ -163,7 +168,11 @@ class SqliteStore:
 
 
 class SqliteTx:
-    """The one transaction handle; valid only while `SqliteStore.transact` runs a work."""
+    """The one transaction handle; valid only while `SqliteStore.transact` runs a work.
+
+    Definitions that every request reads are cached by `cached`; a statement that writes their table,
+    and anything that undoes one, empties the cache. All writes pass here, so it is never stale.
+    """
 
     def __init__(
         self, connection: apsw.Connection, statements: Sequence[Statements], high_water_ms: Millis
@@ -176,30 +185,91 @@ class SqliteTx:
             for group in statements
             for name, text in group.texts.items()
         }
+        self._writes = {
+            name: match[2] for name, text in self._texts.items() if (match := _WRITE.match(text))
+        }
+        self._parameters = {name: _parameters(text) for name, text in self._texts.items()}
         # The next number lies beyond every one that a crash may have made us forget.
         self._last_seq = ((high_water_ms + 1) << SEQ_BITS) - 1
-        self._work_topics: list[str] = []
-        self._work_tallies: list[tuple[str, int, Mapping[str, int]]] = []
+        self.has_written = False
+        self._is_saved = False
+        self._lone = False
         self._topics: dict[str, None] = {}
+        self._work_topics: list[str] = []
         self._tallies: dict[tuple[str, int], dict[str, int]] = {}
+        self._work_tallies: list[tuple[dict[str, int], Mapping[str, int]]] = []
+        self._cache: dict[tuple[Any, ...], Any] = {}
+        self._cached_tables: set[str] = set()
+
+    # --- reading --------------------------------------------------------------------------------
 
     def rows(self, row: Any, statement: str, /, **params: Any) -> list[Any]:
         """Return what a statement selects or RETURNs, each as `row`, a NamedTuple class."""
+        if statement in self._writes:
+            self._begin_writing(statement)
         return list(map(row._make, self._execute(self._texts[statement], params)))
 
     def one(self, row: Any, statement: str, /, **params: Any) -> Any | None:
         """Return the first row, or None. The statement is run to its end."""
+        if statement in self._writes:
+            self._begin_writing(statement)
         found = self._execute(self._texts[statement], params).fetchall()
         return row._make(found[0]) if found else None
 
+    def cached(self, row: Any, statement: str, /, *values: Any) -> Any | None:
+        """Return the first row of a single-table select, bound by position, from memory if it can."""
+        key = (statement, *values)
+        found = self._cache.get(key, _MISSING)
+        if found is _MISSING:
+            if len(self._cache) >= _CACHE_MAX:
+                self._cache.clear()
+            text = self._texts[statement]
+            table = _READ.search(text)
+            assert table is not None, f"{statement} reads no single table"
+            self._cached_tables.add(table[1])
+            raw = self._execute(text, values).fetchall()
+            found = self._cache[key] = row._make(raw[0]) if raw else None
+        return found
+
+    def tallied(self, statement: str, key: int, /) -> Mapping[str, int]:
+        """Return what has been added to a counter row and is not yet written."""
+        return dict(self._tallies.get((statement, key), {}))
+
+    # --- writing --------------------------------------------------------------------------------
+
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement; return how many rows it changed."""
+        self._begin_writing(statement)
         self._execute(self._texts[statement], params)
         return self._connection.changes()
 
+    def run_alone(self, statement: str, values: tuple[Any, ...], /) -> None:
+        """Run the only statement of a work that writes, bound by position of first appearance.
+
+        One statement is atomic by itself, so this saves the savepoint: two of the seven
+        microseconds of a send. A second statement that writes would be a bug, and is refused.
+        """
+        assert not self._is_saved, f"{statement} is not the only one that writes"
+        self._is_saved = self.has_written = True
+        self._lone = True
+        self._execute(self._texts[statement], values)
+
+    def run_values(self, statement: str, values: tuple[Any, ...], /) -> None:
+        """Run a statement bound by position of first appearance, which is quicker than by name."""
+        self._begin_writing(statement)
+        self._execute(self._texts[statement], values)
+
     def run_many(self, statement: str, sets: Iterable[tuple[Any, ...]], /) -> None:
         """Run a statement once for each tuple, bound by position of first appearance."""
+        self._begin_writing(statement)
         self._executemany(self._texts[statement], sets)
+
+    def _begin_writing(self, statement: str) -> None:
+        if not self._is_saved:
+            self._execute("SAVEPOINT work")
+            self._is_saved = self.has_written = True
+        if self._writes.get(statement) in self._cached_tables:
+            self._cache.clear()
 
     def sequence(self, now_ms: Millis) -> int:
         """Return a number never given before, growing with time: `now_ms << SEQ_BITS | n`."""
@@ -209,57 +279,70 @@ class SqliteTx:
     def tally(self, statement: str, key: int, /, **amounts: int) -> None:
         """Add to a counter row by a statement that takes :key and an amount for each counter.
 
-        Additions of one group are joined and written once, so every call names all counters it may miss
-        as zero: the statement's parameters that no addition of the group names are bound to 0.
+        Additions of one group are joined and written once; a counter that none of them names gets 0.
         """
-        self._work_tallies.append((statement, key, amounts))
-
-    def tallied(self, statement: str, key: int, /) -> dict[str, int]:
-        """Return what has been added to a counter row and is not yet written."""
-        sums = dict(self._tallies.get((self._texts[statement], key), {}))
-        for name, for_key, amounts in self._work_tallies:
-            if name == statement and for_key == key:
-                for counter, amount in amounts.items():
-                    sums[counter] = sums.get(counter, 0) + amount
-        return sums
+        sums = self._tallies.get((statement, key))
+        if sums is None:
+            sums = self._tallies[statement, key] = dict.fromkeys(self._parameters[statement], 0)
+        for counter, amount in amounts.items():
+            sums[counter] += amount
+        self._work_tallies.append((sums, amounts))
 
     def wake(self, topic: str) -> None:
         """Tell whoever waits on `topic`, after the commit."""
         self._work_topics.append(topic)
 
+    # --- the end of a work and of a group -------------------------------------------------------
+
     def keep(self) -> None:
-        """Join the finished work's topics and tallies to the group's."""
+        """End a work that succeeded."""
+        if self._is_saved:
+            self._is_saved = False
+            if self._lone:
+                self._lone = False
+            else:
+                self._execute("RELEASE work")
         if self._work_topics:
-            self._topics.update(dict.fromkeys(self._work_topics))
+            for topic in self._work_topics:
+                self._topics[topic] = None
             self._work_topics.clear()
-        for statement, key, amounts in self._work_tallies:
-            text = self._texts[statement]
-            sums = self._tallies.get((text, key))
-            if sums is None:
-                sums = self._tallies[text, key] = dict.fromkeys(_parameters(text), 0)
-            for counter, amount in amounts.items():
-                sums[counter] += amount
         self._work_tallies.clear()
 
-    def drop(self) -> None:
-        """Forget the failed work's topics and tallies."""
+    def drop(self) -> bool:
+        """End a work that failed; return whether a savepoint is to be rolled back."""
+        has_savepoint = self._is_saved and not self._lone
+        self._is_saved = self._lone = False
         self._work_topics.clear()
+        for sums, amounts in self._work_tallies:
+            for counter, amount in amounts.items():
+                sums[counter] -= amount
         self._work_tallies.clear()
+        self._cache.clear()
+        return has_savepoint
 
-    def take(self) -> tuple[dict[tuple[str, int], dict[str, int]], tuple[str, ...]]:
-        """Hand over the group's tallies and topics and start anew."""
-        taken = self._tallies, tuple(self._topics)
+    def take(self) -> tuple[list[tuple[str, dict[str, int]]], tuple[str, ...]]:
+        """Hand over the group's tallies (statement text, parameters) and topics, and start anew."""
+        writes = [
+            (self._texts[statement], {**sums, "key": key})
+            for (statement, key), sums in self._tallies.items()
+        ]
+        taken = writes, tuple(self._topics)
         self._tallies, self._topics = {}, {}
         return taken
 
+    def forget(self) -> None:
+        """Empty the cache: what it was read from has been undone."""
+        self._cache.clear()
 
-_PARAMETERS: dict[str, tuple[str, ...]] = {}
+
+_MISSING = object()
+_CACHE_MAX = 10_000
+_WRITE = re.compile(r"\s*(INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
+_READ = re.compile(r"\bFROM\s+(\w+)", re.IGNORECASE)
+_PARAMETER = re.compile(r":(\w+)")
 
 
 def _parameters(text: str) -> tuple[str, ...]:
-    names = _PARAMETERS.get(text)
-    if names is None:
-        words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
-        names = tuple(dict.fromkeys(word[1:] for word in words if word.startswith(":")))
-        _PARAMETERS[text] = names = tuple(name for name in names if name != "key")
-    return names
+    """Return the names of a statement's parameters but for `key`, in order of appearance."""
+    names = dict.fromkeys(_PARAMETER.findall(text))
+    return tuple(name for name in names if name != "key")

@@ -35,8 +35,23 @@ class Tx(Protocol):
         """Return the first row, or None."""
         ...
 
+    def cached(self, row: Any, statement: str, /, *values: Any) -> Any | None:
+        """Return the first row of a select from one table that is read far oftener than written.
+
+        Values are bound by position. Whatever writes the table makes it read anew.
+        """
+        ...
+
     def run(self, statement: str, /, **params: Any) -> int:
         """Run a statement; return how many rows it changed."""
+        ...
+
+    def run_alone(self, statement: str, values: tuple[Any, ...], /) -> None:
+        """Run the only statement of a work that writes, bound by position."""
+        ...
+
+    def run_values(self, statement: str, values: tuple[Any, ...], /) -> None:
+        """Run a statement bound by position of first appearance."""
         ...
 
     def run_many(self, statement: str, sets: Iterable[tuple[Any, ...]], /) -> None:
@@ -63,8 +78,8 @@ class Tx(Protocol):
 class Store(Protocol):
     """Where the acknowledged state lives."""
 
-    def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a savepoint of the open group; undo it alone when it raises."""
+    def transact(self, work: Callable[..., T], *args: Any) -> T:
+        """Run work(tx, *args) in the open group; undo it alone when it raises."""
         ...
 
     def commit(self, now_ms: Millis) -> tuple[str, ...]:

@@ -265,7 +265,7 @@ class _Coral:
 
         def find(value: Any, path: str) -> Iterator[str]:
             for text in own.broken(value):
-                yield _violation(value, path, text, secret=secret)
+                yield _violation(value, shape, path, text, secret=secret)
             if inner is not None:
                 yield from inner(value, path)
 
@@ -298,15 +298,14 @@ class _Coral:
         if not own.tests:
             return None
         text = f"Member must satisfy constraint: {own.summary(nullable=False)}"
-        return _whole(own, text, keys=False, secret=bool(shape.traits.get("sensitive")))
+        return _whole(own, shape, text, keys=False)
 
     def _of_map(self, shape: Shape, key: Shape, below: Shape) -> _Finder | None:
-        secret = bool(shape.traits.get("sensitive"))
         finders: list[_Finder] = []
         keys, values = _Constraint(key, self._overlay), _Constraint(below, self._overlay)
         if keys.tests:
             text = f"Map keys must satisfy constraint: {keys.summary(nullable=True)}"
-            finders.append(_whole(keys, text, keys=True, secret=secret))
+            finders.append(_whole(keys, shape, text, keys=True))
         if below.type in ("structure", "list", "map"):
             inner = self._of_member(below)
             if inner is not None:
@@ -319,7 +318,7 @@ class _Coral:
                 )
         elif values.tests:
             text = f"Map value must satisfy constraint: {values.summary(nullable=False)}"
-            finders.append(_whole(values, text, keys=False, secret=secret))
+            finders.append(_whole(values, shape, text, keys=False))
         if not finders:
             return None
         return lambda value, path: (
@@ -327,30 +326,42 @@ class _Coral:
         )
 
 
-def _whole(own: _Constraint, text: str, *, keys: bool, secret: bool) -> _Finder:
+def _whole(own: _Constraint, shape: Shape, text: str, *, keys: bool) -> _Finder:
     """Judge simple items one by one but show the whole list or map, once, as AWS does."""
+    secret = bool(shape.traits.get("sensitive"))
 
     def find(value: Any, path: str) -> Iterator[str]:
         items = value.values() if isinstance(value, dict) and not keys else value
         if any(True for item in items for _ in own.broken(item)):
-            yield _violation(value, path, text, secret=secret)
+            yield _violation(value, shape, path, text, secret=secret)
 
     return find
 
 
-def _violation(value: Any, path: str, text: str, *, secret: bool) -> str:
-    shown = "Value" if secret else f"Value '{_shown(value)}'"
+def _violation(value: Any, shape: Shape, path: str, text: str, *, secret: bool) -> str:
+    shown = "Value" if secret else f"Value '{_shown(value, shape)}'"
     return f"{shown} at '{path}' failed to satisfy constraint: {text}"
 
 
-def _shown(value: Any) -> str:
-    """Write a value as Java's toString does."""
-    if isinstance(value, bool):
+def _shown(value: Any, shape: Shape) -> str:
+    """Write a value as AWS shows it, which is as Java's toString does."""
+    if shape.traits.get("sensitive"):
+        return "***Sensitive Data Redacted***"
+    if value is None:
+        return "null"
+    if shape.type == "boolean":
         return "true" if value else "false"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}={_shown(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_shown, value)) + "]"
+    if shape.type == "structure" and shape.members:
+        parts = (
+            f"{_lower_first(name)}={_shown(value.get(name), member.shape)}"
+            for name, member in shape.members.items()
+        )
+        return f"{shape.name}({', '.join(parts)})"
+    if shape.type == "map" and shape.value is not None:
+        below = shape.value.shape
+        return "{" + ", ".join(f"{k}={_shown(v, below)}" for k, v in value.items()) + "}"
+    if shape.type == "list" and shape.element is not None:
+        return "[" + ", ".join(_shown(item, shape.element.shape) for item in value) + "]"
     if isinstance(value, bytes):
         return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
     return str(value)

@@ -36,6 +36,8 @@ import site
 import socket
 import struct
 import sys
+import time
+import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class Parent:
         self._fds: list[int] = []
         self._children: dict[int, int] = {}  # pid -> the server's number
         self._tainted = False
+        self._is_importing = False
         self._prctl = find_prctl()
         self._child = load_child()
         self._child.install_log_handler()
@@ -107,7 +110,14 @@ class Parent:
         os.set_blocking(self._wake_read, False)
 
     def main(self) -> None:
-        """Serve until the server goes."""
+        """Serve until the server goes; leave nothing behind, whatever happens."""
+        try:
+            self._serve()
+        except BaseException:
+            traceback.print_exc()
+        self._end()
+
+    def _serve(self) -> None:
         self._prctl(PR_SET_CHILD_SUBREAPER, 1)
         settings = self._receive()
         self._base_path = list(sys.path)
@@ -148,6 +158,7 @@ class Parent:
         signal.signal(signal.SIGALRM, give_up)
         signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
         try:
+            self._is_importing = True
             importlib.import_module(name)
             problem = ""
         except BaseException as error:
@@ -156,6 +167,7 @@ class Parent:
                 if each.split(".", 1)[0] == name:
                     sys.modules.pop(each, None)
         finally:
+            self._is_importing = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._watch_children()  # an import may have put handlers of its own
@@ -242,7 +254,10 @@ class Parent:
         """Read exactly so many bytes, and the descriptors with them; end when the server has gone."""
         buffer = b""
         while len(buffer) < size:
-            data, ancillary, _, _ = self._control.recvmsg(size - len(buffer), FDS_SPACE)
+            try:
+                data, ancillary, _, _ = self._control.recvmsg(size - len(buffer), FDS_SPACE)
+            except OSError:  # the server went with something of ours unread
+                self._end()
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     fds = array.array("i")
@@ -263,8 +278,13 @@ class Parent:
             self._end()
 
     def _watch_children(self) -> None:
-        signal.signal(signal.SIGCHLD, ignore)
+        signal.signal(signal.SIGCHLD, self._child_ended)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def _child_ended(self, number: int, frame: FrameType | None) -> None:
+        """Wake select through the wakeup descriptor; tell at once if a long import is under way."""
+        if self._is_importing:
+            self._reap()
 
     def _end(self) -> NoReturn:
         """Kill everything that was born here, and leave."""
@@ -272,10 +292,11 @@ class Parent:
             kill(-pid)
             kill(pid)
         while True:
-            for pid in child_pids():
+            for pid in child_pids():  # the list may lack some of those that come and go meanwhile
                 kill(pid)
             try:
-                os.wait()
+                if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is None:
+                    time.sleep(0.002)
             except ChildProcessError:
                 os._exit(0)
 
@@ -283,10 +304,6 @@ class Parent:
 def give_up(number: int, frame: FrameType | None) -> None:
     """Interrupt an import."""
     raise TooSlow("the import took too long")
-
-
-def ignore(number: int, frame: FrameType | None) -> None:
-    """Exist, so that the signal wakes select through the wakeup descriptor."""
 
 
 def kill(pid: int) -> None:

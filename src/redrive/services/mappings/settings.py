@@ -143,7 +143,9 @@ def check_tags(tags: dict[str, str]) -> None:
 def parse_source(params: Params, caller: Caller) -> str:
     """Return the ARN of the queue that a request names, or refuse a source that is none."""
     if _is_given(params.get("SelfManagedEventSource")):
-        raise invalid("SelfManagedEventSource is not supported by this server: a source is a queue.")
+        raise invalid(
+            "SelfManagedEventSource is not supported by this server: a source is a queue."
+        )
     text = params.get("EventSourceArn") or ""
     arn = parse_arn(text)
     if not isinstance(arn, Arn):

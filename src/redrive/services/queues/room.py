@@ -65,9 +65,7 @@ def find(tx: Tx, url: str, context: Context, action: str) -> Queue:
         account, name = parts[1], parts[2]
     else:  # a bare name, as some tools send
         account, name = context.caller.account, parts[-1]
-    queue: Queue | None = tx.one(
-        Queue, "queues.queue", account=account, region=context.caller.region, name=name
-    )
+    queue: Queue | None = tx.cached(Queue, "queues.queue", account, context.caller.region, name)
     if queue is None:
         raise does_not_exist()
     if account != context.caller.account and not _policy_allows(queue, context, action):
@@ -96,8 +94,8 @@ def find_by_arn(tx: Tx, arn: str) -> Queue | None:
     parts = parse_arn(arn)
     if parts is None or parts.service != "sqs":
         return None
-    queue: Queue | None = tx.one(
-        Queue, "queues.queue", account=parts.account, region=parts.region, name=parts.resource
+    queue: Queue | None = tx.cached(
+        Queue, "queues.queue", parts.account, parts.region, parts.resource
     )
     return queue
 

@@ -9,7 +9,8 @@ no row.
         for action in deployment.ready():             # all of these may go on at once
             save(deployment.begin(action.key))        # first: a crash now leaves the row `unsure`
             ...make action.requests, as below...
-            row = deployment.done(action.key, replies, adopted)
+            row = deployment.done(action.key, replies, adopted)       # or:
+            row = deployment.failed(action.key, message, replies)
             save(row) if row else forget(action.key)
     for row in deployment.rows(): save(row)           # also those that needed no action
     deployment.failures                               # logical id -> message, skipped ones too
@@ -19,8 +20,7 @@ The requests of an action are made one after the other, their replies kept in th
 whose code is in `request.gone` is the reply {}. One whose code is in `request.exists` means that a
 crash left the thing: make `request.instead`, keep the last of its replies, leave out the action's
 other requests and call `done` with adopted=True; `ready` then returns an update of it. Any other
-error: `failed(action.key, message)` in place of `done`. The row at the action's key then stays as
-`begin` gave it.
+error ends the action: `failed`, with the replies so far, in place of `done`.
 
     waiting -> running -> done        what does not differ goes from waiting to done at once
        |          |`----> waiting     adopted: to be updated
@@ -154,12 +154,21 @@ class Deployment:
         self._rows[key] = row
         return row
 
-    def failed(self, key: str, message: str) -> None:
-        """Take note that an action failed: what depends on it is skipped, nothing is deleted."""
+    def failed(self, key: str, message: str, replies: Sequence[Result] = ()) -> Deployed | None:
+        """Take note that an action failed: what depends on it is skipped, nothing is deleted.
+
+        replies: to the requests that succeeded before the one that failed. Return the row to write,
+        or None to remove it: with no request done, all is as before, so that a thing of another
+        owner that stood in the way is never taken for this stack's.
+        """
+        begun = self.begin(key)
         action = self._running.pop(key).action
         if action.kind not in ("delete", "retain"):
             self._states[action.logical_id] = "failed"
         self.failures[action.logical_id] = message
+        if replies:
+            self._rows[key] = begun
+        return self._rows.get(key)
 
     def rows(self) -> list[Deployed]:
         """Return every row as it stands."""

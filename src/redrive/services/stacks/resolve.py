@@ -84,7 +84,6 @@ class _Work:
     ) -> None:
         self.document = document
         self.problems: list[Problem] = []
-        self._seen: set[tuple[Path, str]] = set()
         body = document.body
         self._declared: dict[str, Mapping[str, Json]] = {}
         declared_parameters = body.get("Parameters")
@@ -205,10 +204,7 @@ class _Work:
         return found
 
     def _report(self, path: Path, message: str) -> None:
-        # A value that is used twice (a condition, an anchor) is told of once.
-        if (path, message) not in self._seen:
-            self._seen.add((path, message))
-            self.problems.append(self.document.problem(message, path))
+        self.problems.append(self.document.problem(message, path))
 
 
 def _check_cycles(document: Document, resources: Mapping[str, Resource]) -> Iterable[Problem]:

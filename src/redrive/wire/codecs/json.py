@@ -225,15 +225,13 @@ def _map_reader(convert: Convert) -> Convert:
 def _is_too_deep(value: Any) -> bool:
     """Tell whether containers nest deeper than DEPTH_MAX, without recursion."""
     level = [value]
-    for _ in range(DEPTH_MAX + 1):
+    for _ in range(DEPTH_MAX):
         below: list[Any] = []
         for item in level:
             if type(item) is dict:
                 below.extend(item.values())
             elif type(item) is list:
                 below.extend(item)
-        if not below:
-            return False
         level = below
     return any(type(item) is dict or type(item) is list for item in level)
 

@@ -78,6 +78,11 @@ def test_same_package_once(store: CodeStore) -> None:
         archive(("a/b/up", b"../..", LINK), ("out", b"a/b/up/..", LINK)),
         archive(("lib", b"/tmp", LINK), ("lib/evil.py", b"x", FILE)),
         archive(("lib", b"other", LINK), ("lib/evil.py", b"x", FILE)),
+        archive(
+            ("a/b/top", b"../..", LINK),
+            ("a/b/top/out", b"../../..", LINK),
+            ("a/b/top/out/evil.py", b"x", FILE),
+        ),
         archive(("app.py", b"x", FILE), ("app.py/evil", b"x", FILE)),
         archive(("n" * 300, b"x", FILE)),
         package()[:-30],

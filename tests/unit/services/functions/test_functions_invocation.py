@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from functions_rig import ACCOUNT, REGION, T0, Rig, caller, package
 
-from redrive.core.effects import Ran, Reply, Run
+from redrive.core.effects import Context, Ran, Reply, Run
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import HOUR_MS, Millis
 from redrive.services.functions.courier import FUNCTION_RUNS_MAX, Courier, Dropped
@@ -180,9 +180,7 @@ def test_slot_is_given_back_once(rig: Rig) -> None:
         ask.resume(None, Reply(ran=Ran(b"1")), T0)
 
 
-def _context() -> Any:
-    from redrive.core.effects import Context
-
+def _context() -> Context:
     return Context(caller(), T0, T0, "request", "http://127.0.0.1:4566")
 
 
@@ -325,6 +323,30 @@ def test_crash_delivers_again(tmp_path: Path) -> None:
     assert (second.event, second.request_id) == (first.event, first.request_id)
     assert second_post.waiting() == 0
     after.store.close()
+
+
+def test_old_events_do_not_run_after_a_restart(tmp_path: Path) -> None:
+    """An event that waited longer than six hours for the server is given up without a run."""
+    before = Rig(tmp_path)
+    before.create()
+    before.call("Invoke", FunctionName="orders", InvocationType="Event")
+    before.store.close()
+    after = Rig(tmp_path)
+    after.now_ms = Millis(T0 + 6 * HOUR_MS + 1)
+    assert [drop.reason for drop in Post(after).dropped] == ["EventAgeExceeded"]
+    assert after.runs == []
+    after.store.close()
+
+
+def test_wake_during_a_look_is_not_lost() -> None:
+    """A courier that is woken while it looks, looks once more afterwards."""
+    courier = Courier(lambda drop: None)
+    (look,) = courier.step(T0).calls
+    assert courier.step(T0).calls == ()
+    nothing = Reply(result={"Events": [], "NextMs": None})
+    (again,) = courier.done(look.reply_to, nothing, T0).calls
+    assert again.operation == "DueAsyncEvents"
+    assert courier.done(again.reply_to, nothing, T0).calls == ()
 
 
 def test_under_way_once(rig: Rig, post: Post) -> None:

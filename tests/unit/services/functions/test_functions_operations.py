@@ -175,7 +175,7 @@ def test_members_are_kept(rig: Rig) -> None:
             {"FunctionName": ARN.replace(ACCOUNT, OTHER)},
             "AccessDeniedException",
             f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: "
-            f"lambda:CreateFunction on "
+            "lambda:CreateFunction on "
             f"resource: {ARN.replace(ACCOUNT, OTHER)} because no resource-based policy allows the "
             "lambda:CreateFunction action",
         ),

@@ -148,6 +148,7 @@ def test_pending_values(value: object, result: object) -> None:
         ({"Fn::Split": ["", "a"]}, "Fn::Split takes"),
         ({"Fn::Select": [2, ["a", "b"]]}, "has no item 2 in its list of 2"),
         ({"Fn::Select": ["x", ["a"]]}, "not 'x'"),
+        ({"Fn::Select": [{"Ref": "Nope"}, ["a"]]}, "no parameter or resource Nope"),
         ({"Fn::If": ["IsProd", 1]}, "Fn::If takes"),
         ({"Fn::Equals": [1, 2]}, "may only stand in Conditions"),
         ({"Fn::FindInMap": ["Sizes", "prd", "memory"]}, "no top-level key prd; did you mean prod?"),

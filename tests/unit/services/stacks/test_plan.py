@@ -168,7 +168,8 @@ def test_names_are_repeatable(stack_of, deploy) -> None:
             [("SetQueueAttributes", {"Attributes": {"DelaySeconds": "0"}})],
         ),
         (
-            "          RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}\n",
+            "          RedrivePolicy: "
+            "{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}\n",
             "",
             "Orders",
             [("SetQueueAttributes", {"Attributes": {"RedrivePolicy": ""}})],
@@ -253,9 +254,20 @@ def test_replacement_carries_on(stack_of, deploy) -> None:
     assert put[1]["QueueUrl"].endswith("/orders")
 
 
+def test_a_replacement_has_a_new_name(stack_of, deploy) -> None:
+    """The generated name of a replacement is not that of what it replaces."""
+    _, rows = deploy(stack_of(ORDERS))
+    actions, _ = deploy(stack_of(ORDERS.replace('Principal: "*"', "Principal: a.b")), rows)
+    assert kinds(actions) == [("replace", "Permission"), ("delete", "Permission")]
+    (_, added), (_, removed) = calls(actions, "Permission")
+    assert added["StatementId"] != removed["StatementId"]
+    assert removed["StatementId"] == next(r for r in rows if r.key == "Permission@0").physical_id
+
+
 def test_a_named_resource_cannot_be_replaced_under_its_name(stack_of) -> None:
     """A replacement that would have the name of what it replaces fails, with the way out."""
-    text = "Resources: {R: {Type: AWS::IAM::Role, Properties: {RoleName: r, AssumeRolePolicyDocument: {}}}}"
+    properties = "{RoleName: r, AssumeRolePolicyDocument: {}}"
+    text = f"Resources: {{R: {{Type: AWS::IAM::Role, Properties: {properties}}}}}"
     first = Deployment(stack_of(text))
     row = first.done(first.ready()[0].key)
     assert row
@@ -282,7 +294,8 @@ def test_deletion_in_reverse(stack_of, deploy) -> None:
 
 def test_retained_resources_are_let_go(stack_of, deploy) -> None:
     """DeletionPolicy: Retain leaves the thing and forgets it."""
-    text = "Resources: {Q: {Type: AWS::SQS::Queue, DeletionPolicy: Retain}, R: {Type: AWS::SQS::Queue}}"
+    queue = "Type: AWS::SQS::Queue"
+    text = f"Resources: {{Q: {{{queue}, DeletionPolicy: Retain}}, R: {{{queue}}}}}"
     _, rows = deploy(stack_of(text))
     actions, after = deploy(stack_of("Resources: {R: {Type: AWS::SQS::Queue}}"), rows)
     assert kinds(actions) == [("retain", "Q")]
@@ -292,7 +305,8 @@ def test_retained_resources_are_let_go(stack_of, deploy) -> None:
 
 def test_replaced_but_retained(stack_of, deploy) -> None:
     """UpdateReplacePolicy: Retain leaves what was replaced."""
-    text = "Resources: {Q: {Type: AWS::SQS::Queue, UpdateReplacePolicy: Retain, Properties: {QueueName: a}}}"
+    queue = "Type: AWS::SQS::Queue, Properties: {QueueName: a}"
+    text = f"Resources: {{Q: {{{queue}, UpdateReplacePolicy: Retain}}}}"
     _, rows = deploy(stack_of(text))
     actions, _ = deploy(stack_of(text.replace("QueueName: a", "QueueName: b")), rows)
     assert kinds(actions) == [("replace", "Q"), ("retain", "Q")]
@@ -308,7 +322,7 @@ def test_a_failure_stops_what_depends_on_it(stack_of) -> None:
     while ready := deployment.ready():
         for action in ready:
             if action.logical_id == "Orders":
-                deployment.failed(action.key, "no")
+                assert deployment.failed(action.key, "no") is None
             else:
                 deployment.done(action.key, [{"QueueUrl": "u"}] * len(action.requests))
                 done.add(action.logical_id)
@@ -318,6 +332,21 @@ def test_a_failure_stops_what_depends_on_it(stack_of) -> None:
     assert set(deployment.failures) == {"Orders", "Policy", "Worker", "Mapping", "Permission"}
     assert {row.logical_id for row in deployment.rows()} == {"Old", "Dead", "Role"}
     assert "Url" not in deployment.outputs()
+
+
+def test_a_failure_in_the_middle_leaves_the_row_unsure(stack_of, deploy) -> None:
+    """What had begun when an action failed is not known; what had not begun is as before."""
+    _, rows = deploy(stack_of(ORDERS))
+    text = ORDERS.replace("Timeout: 10", "Timeout: 20").replace("return 1", "return 2")
+    for replies, unsure in (([], False), ([{}], True)):
+        deployment = Deployment(stack_of(text), rows)
+        action = deployment.ready()[0]
+        assert len(action.requests) == 2
+        row = deployment.failed(action.key, "no", replies)
+        assert row
+        assert row.unsure is unsure
+        assert row.properties["Timeout"] == 10
+        assert row in deployment.rows()
 
 
 def test_a_value_that_turns_out_wrong_fails_its_resource(stack_of) -> None:
@@ -379,6 +408,17 @@ def test_what_a_crash_left_is_taken_over(
     settled = again.done(update.key, [{}] * len(update.requests))
     assert settled
     assert not settled.unsure
+
+
+def test_what_a_crash_may_have_left_is_deleted(stack_of, deploy) -> None:
+    """A creation of unknown end that the template no longer has is deleted by name, gone or not."""
+    text = "Resources: {A: {Type: AWS::SQS::Queue}, B: {Type: AWS::SQS::Queue}}"
+    begun = Deployment(stack_of(text))
+    row = begun.begin(begun.ready()[0].key)
+    actions, after = deploy(stack_of("Resources: {B: {Type: AWS::SQS::Queue}}"), [row])
+    url = f"https://sqs.us-east-1.amazonaws.com/000000000000/{row.physical_id}"
+    assert calls(actions, "A") == [("DeleteQueue", {"QueueUrl": url})]
+    assert [left.logical_id for left in after] == ["B"]
 
 
 def test_an_update_of_unknown_end_is_made_again(stack_of, deploy) -> None:

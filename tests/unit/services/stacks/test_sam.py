@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -103,7 +104,7 @@ def test_orders_expands_and_plans(world: World, deploy) -> None:
 
 
 def test_generated_resources_have_the_lines_of_their_source() -> None:
-    """A role has its function's line, a mapping its event's, a property its own."""
+    """A role has its function's lines, a mapping its event's, a property its own."""
     document = expanded(ORDERS)
     lines = ORDERS.splitlines()
 
@@ -117,7 +118,7 @@ def test_generated_resources_have_the_lines_of_their_source() -> None:
     assert text("ConsumerOrders") == "Orders:"
     assert text("ConsumerOrders", "Properties", "BatchSize") == "BatchSize: 10"
     assert text("Consumer", "Properties", "Handler") == "Handler: app.handler"
-    assert text("Redriver", "Properties", "Timeout") == "Redriver:"
+    assert text("Redriver", "Properties", "Timeout") == "Properties:"
 
 
 def test_inline_code_and_s3(problems_of) -> None:
@@ -178,6 +179,13 @@ def test_other_serverless_types_and_globals_are_refused() -> None:
         "template.yaml:2: Globals.Function.AutoPu",
         "template.yaml:4: Api.Type: unknown resou",
     ]
+
+
+def test_expanding_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """The library writes nothing that would reach a person's terminal."""
+    expand(load(ORDERS).body, {}, "us-east-1")
+    gc.collect()
+    assert not caplog.records
 
 
 def test_the_source_is_not_changed() -> None:

@@ -22,7 +22,7 @@ def send_message(room: Queues, tx: Tx, params: Params, context: Context) -> Resu
     """Store one message. AWS: API_SendMessage."""
     queue = find(tx, params["QueueUrl"], context, "SendMessage")
     content = admit(queue, params, many=False)
-    sent = _store(room, tx, queue, content, context)
+    sent = _store(room, tx, queue, content, context, alone=True)
     tx.tally("queues.count", queue.id, messages=1, sent=1)
     tx.wake(queue.topic)
     return sent
@@ -42,7 +42,7 @@ def send_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -
         )
 
     def send(entry: Mapping[str, Any]) -> dict[str, Any]:
-        return _store(room, tx, queue, admit(queue, entry, many=True), context)
+        return _store(room, tx, queue, admit(queue, entry, many=True), context, alone=False)
 
     result = each_entry(entries, send)
     count = len(result.get("Successful", ()))
@@ -53,25 +53,26 @@ def send_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -
 
 
 def _store(
-    room: Queues, tx: Tx, queue: Queue, content: Content, context: Context
+    room: Queues, tx: Tx, queue: Queue, content: Content, context: Context, *, alone: bool
 ) -> dict[str, Any]:
     now_ms = context.now_ms
     seq = tx.sequence(now_ms)
     identity = message_id(seq, room.salt)
-    tx.run(
+    write = tx.run_alone if alone else tx.run_values
+    write(
         "queues.send",
-        seq=seq,
-        heap=queue.heap,
-        visible_ms=now_ms + content.delay_ms,
-        sender=context.caller.sender_id,
-        attributes_md5=content.attributes_md5,
-        attributes=content.attributes_json,
-        trace=content.trace,
-        group_id=content.group_id,
-        lineage=None,
-        content=(
+        (
+            seq,
+            queue.heap,
+            now_ms + content.delay_ms,
+            context.caller.sender_id,
+            content.attributes_md5,
+            content.attributes_json,
+            content.trace,
+            content.group_id,
+            None,
             f'"MessageId":"{identity}","MD5OfBody":"{content.body_md5}","Body":'.encode()
-            + content.body_json
+            + content.body_json,
         ),
     )
     sent = {"MD5OfMessageBody": content.body_md5, "MessageId": identity}

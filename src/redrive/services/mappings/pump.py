@@ -1,0 +1,364 @@
+"""One mapping at work: it receives, batches, invokes and settles. All of it is memory.
+
+    receive ──> gather ──batch complete, or window over──> ready ──a slot is free──> running
+                                                             ^                         │
+                        settle <──answered, failed───────────│─────────────────────────┤
+                          │                               waiting <──throttled─────────┘
+                          └──> deleted, or left to the visibility timeout
+
+Whoever holds a pump tells it what has happened (`took`, `configure`, `vanish`) and then asks what to do next
+(`move`). A pump does not know of others: a slow function of one mapping delays no other.
+
+Invariants
+1. At most one long poll waits; it is all that an idle mapping costs.
+2. Receives are asked for only as slots are free for the batches that they may bring.
+3. A message that was received is deleted, or noted as failed or throttled, or forgotten until its visibility
+   timeout ends. Nothing is acknowledged here, so a crash costs a redelivery and nothing else.
+AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from redrive.core.effects import Call, Chance, Reply
+from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.ids import uuid4
+from redrive.core.limits import RECEIVE_COUNT_MAX, WAIT_MS_MAX
+from redrive.core.time import NEVER, SECOND_MS, Millis
+from redrive.services.mappings import rules
+from redrive.services.mappings.ends import Ends
+from redrive.services.mappings.model import Mapping
+from redrive.services.mappings.paperwork import Paperwork
+from redrive.services.mappings.records import (
+    Gathering,
+    Record,
+    gather,
+    make_event,
+    make_record,
+    parse_messages,
+)
+from redrive.services.mappings.refusals import queue_refusal
+from redrive.services.mappings.settlements import Key, Settlements
+
+RECEIVES_MAX = 50
+"""Receives of one mapping under way at a time, so that a large mapping does not hold up the loop."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Messages for one invocation."""
+
+    records: tuple[Record, ...]
+    attempts: int = 0
+    request_id: str = ""  # of the latest attempt
+    was_throttled: bool = False
+
+    @property
+    def lease_ms(self) -> int:
+        """Return until when all of them are ours."""
+        return min(record.lease_ms for record in self.records)
+
+
+class _Receive(NamedTuple):
+    """What a receive asked for."""
+
+    count: int
+    visibility_s: int | None  # None: the queue's own
+
+
+@dataclass(slots=True)
+class Moves:
+    """What a pump wants done now."""
+
+    calls: list[Call] = field(default_factory=list)
+    cancels: list[Key] = field(default_factory=list)
+
+
+class Pump:
+    """The work of one mapping; over when the mapping does not poll and nothing is under way.
+
+    numbers counts the calls of all pumps, so that no key is used twice.
+    """
+
+    def __init__(
+        self, mapping: Mapping, chance: Chance, numbers: Iterator[int], now_ms: Millis
+    ) -> None:
+        self.mapping = mapping
+        self._is_draining = False
+        self._chance = chance
+        self._numbers = numbers
+        self._most = rules.slots_max(mapping.concurrency_max)
+        self._scale = rules.first_scale(now_ms, self._most)
+        self._ends = Ends(mapping, now_ms)
+        self._paperwork = Paperwork(mapping)
+        self._settlements = Settlements()
+        self._receives: dict[Key, _Receive] = {}
+        self._cancelled: dict[Key, _Receive] = {}  # an answer may have been under way all the same
+        self._has_backlog = False
+        self._is_saturated = False
+        self._gathering = Gathering()
+        self._ready: deque[Batch] = deque()
+        self._running: dict[Key, Batch] = {}
+        self._waiting: list[tuple[int, Batch]] = []
+        self._refusals = {"queue": 0, "function": 0}  # in a row
+        self._rest_ms = Millis(0)  # no receives before
+
+    # --- what it is --------------------------------------------------------------------------------
+
+    @property
+    def is_polling(self) -> bool:
+        """Tell whether it may receive."""
+        mapping = self.mapping
+        return not self._is_draining and rules.is_polling(mapping.state, bool(mapping.enabled))
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no message is in its hands."""
+        return self._settlements.is_empty and not (
+            self._running or self._waiting or self._ready or len(self._gathering)
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it can be forgotten."""
+        is_settled = self._is_draining or not self._paperwork.needs_advance(self.mapping)
+        return is_settled and self.is_idle and not self.is_polling
+
+    @property
+    def _free(self) -> int:
+        return self._scale.whole - len(self._running) - len(self._waiting) - len(self._ready)
+
+    def next_ms(self, now_ms: Millis) -> Millis:
+        """Return when it has something to do though nothing has happened; NEVER when only events count."""
+        at_ms: list[int] = [at for at, _batch in self._waiting]
+        at_ms += (self._settlements.next_ms, self._paperwork.next_ms(now_ms))
+        if len(self._gathering):
+            at_ms.append(self._gathering.first_ms + self.mapping.window_ms)
+        if self._is_saturated:
+            at_ms.append(rules.grows_at_ms(self._scale, self._most))
+        if self._rest_ms > now_ms and self.is_polling:
+            at_ms.append(self._rest_ms)
+        return Millis(min(at_ms, default=NEVER))
+
+    # --- what happens to it ------------------------------------------------------------------------
+
+    def configure(self, mapping: Mapping, now_ms: Millis) -> None:
+        """Take changed settings; they hold from the next receive and the next batch on."""
+        if mapping.version == self.mapping.version:
+            return
+        self.mapping = mapping
+        self._most = rules.slots_max(mapping.concurrency_max)
+        self._ends = Ends(mapping, now_ms)
+        self._paperwork.problems.clear()
+        self._refusals = dict.fromkeys(self._refusals, 0)
+        self._rest_ms = now_ms
+
+    def vanish(self) -> None:
+        """Take notice that the mapping's row is gone."""
+        self.mapping = self.mapping._replace(state="Deleting", version=-1)
+
+    def drain(self) -> None:
+        """Receive no more: the server is going down. The mapping's state stays what it is."""
+        self._is_draining = True
+
+    def took(self, key: Key, reply: Reply, now_ms: Millis) -> None:
+        """Take the answer to one of its calls."""
+        kind = key[1]
+        if kind == "receive":
+            self._took_receive(key, reply, now_ms)
+        elif kind == "invoke":
+            self._took_invoke(self._running.pop(key), reply, now_ms)
+        elif kind == "settle":
+            self._settlements.took(key, reply, now_ms)
+        elif kind in ("advance", "problem"):
+            self._paperwork.took(kind, reply, now_ms)
+            self._cancelled.clear()  # an answer that was under way has come before this one
+        else:
+            self._ends.took(kind, reply)
+
+    def _took_receive(self, key: Key, reply: Reply, now_ms: Millis) -> None:
+        asked = self._receives.pop(key, None) or self._cancelled.pop(key)
+        mapping = self.mapping
+        if reply.result is None:
+            self._has_backlog = False
+            if isinstance(reply.error, ServiceError) and reply.error.code != "OverLimit":
+                self._paperwork.problems["queue"] = queue_refusal(reply.error).message
+            self._rest("queue", now_ms)
+            return
+        self._paperwork.problems.pop("queue", None)
+        self._refusals["queue"] = 0
+        messages = reply.result.get("Messages", ())
+        self._has_backlog = len(messages) >= asked.count
+        if messages or mapping.window_ms:
+            self._ends.want()
+        if not messages:
+            return
+        lease_ms = now_ms + self._ends.lease_ms(asked.visibility_s)
+        records = [
+            make_record(message, mapping.queue_arn, mapping.region, lease_ms)
+            for message in parse_messages(messages)
+        ]
+        waits = bool(mapping.window_ms)
+        for batch in gather(self._gathering, records, mapping.batch_size, now_ms, waits=waits):
+            self._ready.append(Batch(batch))
+
+    def _rest(self, kind: str, now_ms: Millis) -> None:
+        self._refusals[kind] += 1
+        self._rest_ms = Millis(now_ms + rules.back_off_ms(self._refusals[kind]))
+
+    def _took_invoke(self, batch: Batch, reply: Reply, now_ms: Millis) -> None:
+        if reply.result is not None:
+            self._judge(batch, reply.result)
+            return
+        error = reply.error
+        is_throttled = isinstance(error, ServiceError) and error.code == "TooManyRequestsException"
+        if is_throttled or isinstance(error, Unavailable):
+            self._postpone(batch, now_ms, is_throttled=is_throttled)
+            return
+        if isinstance(error, ServiceError):
+            self._paperwork.problems["function"] = error.message
+        self._scale = rules.set_back(self._scale)
+        self._rest("function", now_ms)
+        everything = frozenset(record.id for record in batch.records)
+        self._settle(batch, rules.Verdict(everything, rules.refusal_text(error)), "failed")
+
+    def _judge(self, batch: Batch, result: Any) -> None:
+        self._paperwork.problems.pop("function", None)
+        self._refusals["function"] = 0
+        error = result.get("FunctionError")
+        reports = bool(self.mapping.reports_failures)
+        if error is not None and not reports:
+            self._scale = rules.set_back(self._scale)
+        ids = [record.id for record in batch.records]
+        self._settle(batch, rules.judge(result["Payload"], error, ids, reports), "failed")
+
+    def _postpone(self, batch: Batch, now_ms: Millis, *, is_throttled: bool) -> None:
+        """Try a batch again later; let go of it when by then it would not be ours any more."""
+        batch.was_throttled = batch.was_throttled or is_throttled
+        if is_throttled:
+            self._scale = rules.set_back(self._scale)
+        again_ms = now_ms + rules.back_off_ms(batch.attempts)
+        if again_ms < batch.lease_ms:
+            self._waiting.append((again_ms, batch))
+        else:
+            self._let_go(batch)
+
+    def _let_go(self, batch: Batch) -> None:
+        """Leave a batch that never ran to its visibility timeout."""
+        if batch.was_throttled:
+            everything = frozenset(record.id for record in batch.records)
+            self._settle(batch, rules.Verdict(everything), "throttled")
+
+    def _settle(self, batch: Batch, verdict: rules.Verdict, outcome: str) -> None:
+        kept = verdict.kept
+        self._settlements.add(
+            {
+                "QueueArn": self.mapping.queue_arn,
+                "FunctionArn": self.mapping.function_arn,
+                "RequestId": batch.request_id,
+                "Delete": [record.handle for record in batch.records if record.id not in kept],
+                "Keep": [record.handle for record in batch.records if record.id in kept],
+                "Outcome": outcome,
+                "Error": verdict.error,
+            }
+        )
+
+    # --- what it does ------------------------------------------------------------------------------
+
+    def move(self, now_ms: Millis) -> Moves:
+        """Return all that is to be done at this instant."""
+        moves = Moves()
+        mapping, is_polling = self.mapping, self.is_polling
+        self._scale = rules.rescale(
+            self._scale,
+            now_ms,
+            self._most,
+            saturated=self._is_saturated,
+            backlog=self._has_backlog,
+        )
+        if not is_polling:
+            self._stop(moves)
+        self._close_window(now_ms)
+        self._invoke(moves, now_ms)
+        moves.calls += self._settlements.calls(now_ms, mapping.caller, self._key)
+        if is_polling and now_ms >= self._rest_ms and not self._settlements.is_stuck:
+            self._receive(moves)
+        if not self._is_draining:
+            moves.calls += self._ends.calls(mapping, now_ms, self._key)
+            may_advance = is_polling or self.is_idle
+            moves.calls += self._paperwork.calls(
+                mapping, now_ms, self._key, may_advance=may_advance
+            )
+        self._is_saturated = is_polling and self._has_backlog and self._free <= 0
+        return moves
+
+    def _stop(self, moves: Moves) -> None:
+        """Cancel the receives; what they have brought goes on, what was only throttled is let go."""
+        self._has_backlog = False
+        moves.cancels += self._receives
+        self._cancelled.update(self._receives)
+        self._receives.clear()
+        waiting, self._waiting = self._waiting, []
+        for _at_ms, batch in waiting:
+            self._let_go(batch)
+
+    def _close_window(self, now_ms: Millis) -> None:
+        gathering, mapping = self._gathering, self.mapping
+        is_over = now_ms >= gathering.first_ms + mapping.window_ms or not self.is_polling
+        if len(gathering) and (is_over or len(gathering) >= mapping.batch_size):
+            self._ready.append(Batch(gathering.take()))
+
+    def _invoke(self, moves: Moves, now_ms: Millis) -> None:
+        due = [batch for at_ms, batch in self._waiting if at_ms <= now_ms]
+        self._waiting = [(at_ms, batch) for at_ms, batch in self._waiting if at_ms > now_ms]
+        taken = len(self._running) + len(self._waiting) + len(due)
+        while self._ready and taken < self._scale.whole:
+            due.append(self._ready.popleft())
+            taken += 1
+        for batch in due:
+            if now_ms >= batch.lease_ms:  # waited too long for a slot, or for the store
+                self._let_go(batch)
+                continue
+            batch.attempts += 1
+            batch.request_id = uuid4(self._chance)
+            key = self._key("invoke")
+            self._running[key] = batch
+            params = {
+                "FunctionName": self.mapping.function_arn,
+                "InvocationType": "RequestResponse",
+                "Payload": make_event(batch.records),
+            }
+            caller = self.mapping.caller
+            moves.calls.append(Call("lambda", "Invoke", params, caller, key, batch.request_id))
+
+    def _receive(self, moves: Moves) -> None:
+        """Ask for one batch and wait for it, or with a backlog for as many as slots are free."""
+        under_way = len(self._receives)
+        if self._has_backlog:
+            wanted = min(self._free, RECEIVES_MAX) - under_way
+        else:
+            wanted = int(self._free > 0 and not under_way)
+        for _ in range(wanted):
+            asked = _Receive(
+                min(self.mapping.batch_size, RECEIVE_COUNT_MAX),
+                self._ends.asked_visibility_s(self.mapping.window_ms),
+            )
+            params = {
+                "QueueUrl": self.mapping.queue_url,
+                "MaxNumberOfMessages": asked.count,
+                "WaitTimeSeconds": 0 if self._has_backlog else WAIT_MS_MAX // SECOND_MS,
+                "AttributeNames": ["All"],
+                "MessageAttributeNames": ["All"],
+            }
+            if asked.visibility_s is not None:
+                params["VisibilityTimeout"] = asked.visibility_s
+            key = self._key("receive")
+            self._receives[key] = asked
+            moves.calls.append(Call("sqs", "ReceiveMessage", params, self.mapping.caller, key))
+
+    def _key(self, kind: str) -> Key:
+        return self.mapping.uuid, kind, next(self._numbers)

@@ -1,0 +1,200 @@
+"""The mappings service's decisions. Pure: rows, replies and instants in, decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import orjson
+
+from redrive.core.errors import ServiceError
+from redrive.core.time import MINUTE_MS, NEVER, SECOND_MS, Millis
+
+TRANSITIONS = frozenset(["Creating", "Enabling", "Disabling", "Updating", "Deleting"])
+"""States that end by themselves."""
+
+SLOTS_FIRST = 5
+"""Concurrent batches of a mapping at rest. AWS: Lambda Developer Guide, "Scaling for SQS": starts at 5, grows by
+300 a minute up to 1,250."""
+SLOTS_A_MINUTE = 300
+SLOTS_MAX = 1_250
+SLOTS_MIN = 1
+
+VISIBILITY_MARGIN_MS = 30 * SECOND_MS
+"""AWS: Lambda Developer Guide, "Configuring a queue": window + timeout + 30 s where the window needs it."""
+
+BACK_OFF_FIRST_MS = 1 * SECOND_MS
+BACK_OFF_MAX_MS = 30 * SECOND_MS
+
+
+# --- life cycle --------------------------------------------------------------------------------
+
+
+def settled_state(state: str, enabled: bool) -> str | None:
+    """Return the state in which a transition ends; None: the mapping is gone.
+
+    A state that is no transition stays what it is.
+    """
+    if state == "Deleting":
+        return None
+    if state not in TRANSITIONS:
+        return state
+    return "Enabled" if enabled else "Disabled"
+
+
+def is_polling(state: str, enabled: bool) -> bool:
+    """Tell whether a mapping in this state receives messages."""
+    return enabled and state != "Deleting"
+
+
+# --- time --------------------------------------------------------------------------------------
+
+
+def effective_visibility_ms(window_ms: int, timeout_ms: int, visibility_ms: int) -> int | None:
+    """Return the visibility timeout that receives must ask for; None: the queue's own is enough."""
+    if window_ms and window_ms + timeout_ms > visibility_ms:
+        return window_ms + timeout_ms + VISIBILITY_MARGIN_MS
+    return None
+
+
+def back_off_ms(attempt: int) -> int:
+    """Return how long to wait after the attempt-th failure in a row (1, 2, ...): 1 s, doubling, capped."""
+    assert attempt >= 1
+    return int(min(BACK_OFF_FIRST_MS << min(attempt - 1, 10), BACK_OFF_MAX_MS))
+
+
+# --- concurrency -------------------------------------------------------------------------------
+
+
+class Scale(NamedTuple):
+    """How many batches a mapping may have under way: the whole part of `slots`, as of `at_ms`."""
+
+    slots: float
+    at_ms: Millis
+
+    @property
+    def whole(self) -> int:
+        """Return the number of batches."""
+        return int(self.slots)
+
+
+def slots_max(concurrency_max: int | None) -> int:
+    """Return the most batches that a mapping may ever have under way."""
+    return SLOTS_MAX if concurrency_max is None else min(concurrency_max, SLOTS_MAX)
+
+
+def first_scale(now_ms: Millis, most: int) -> Scale:
+    """Return where a mapping starts."""
+    return Scale(float(min(SLOTS_FIRST, most)), now_ms)
+
+
+def rescale(scale: Scale, now_ms: Millis, most: int, *, saturated: bool, backlog: bool) -> Scale:
+    """Let the time since scale.at_ms count, during which the queue was as the flags say.
+
+    Saturated (a backlog, and every slot taken): growth towards `most`. A backlog that the slots cope
+    with: no change. No backlog: back to the level of rest, from above or below, at the same pace.
+    """
+    assert now_ms >= scale.at_ms
+    change = (now_ms - scale.at_ms) * SLOTS_A_MINUTE / MINUTE_MS
+    rest = min(SLOTS_FIRST, most)
+    slots = min(scale.slots, most)
+    if saturated:
+        slots = min(slots + change, most)
+    elif not backlog:
+        slots = max(slots - change, rest) if slots > rest else min(slots + change, rest)
+    return Scale(slots, now_ms)
+
+
+def set_back(scale: Scale) -> Scale:
+    """Return half as many slots, at least one: the function has failed or is throttled."""
+    return scale._replace(slots=max(scale.slots / 2, SLOTS_MIN))
+
+
+def grows_at_ms(scale: Scale, most: int) -> Millis:
+    """Return when a saturated mapping gets its next slot; NEVER at its limit."""
+    if scale.whole >= most:
+        return NEVER
+    missing = scale.whole + 1 - scale.slots
+    return Millis(scale.at_ms + int(missing * MINUTE_MS / SLOTS_A_MINUTE) + 1)
+
+
+# --- outcome -----------------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """What becomes of a batch: which of its messages stay, and why.
+
+    error is JSON text in the form of Lambda's error bodies; None where the function named the messages.
+    """
+
+    kept: frozenset[str]  # message ids; all others are deleted
+    error: str | None = None
+
+
+def judge(
+    payload: bytes, function_error: str | None, ids: Sequence[str], reports_failures: bool
+) -> Verdict:
+    """Judge a batch by what the function answered.
+
+    With reports_failures a null or empty response, and a null, absent or empty list in it, mean success;
+    an id that is empty, null, missing or of no message of the batch means that all have failed, and so
+    does what is not a JSON object. An item without any key counts as one whose key has a bad name.
+    AWS: Lambda Developer Guide, "Reporting batch item failures for SQS".
+    """
+    if function_error is not None:
+        return Verdict(frozenset(ids), _error_text(payload, function_error))
+    if not reports_failures:
+        return Verdict(frozenset())
+    try:
+        response = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return _bad_response(ids, "the response is not JSON")
+    if response is None:
+        return Verdict(frozenset())
+    if not isinstance(response, dict):
+        return _bad_response(ids, "the response is not a JSON object")
+    items = response.get("batchItemFailures")
+    if items is None:
+        return Verdict(frozenset())
+    if not isinstance(items, list):
+        return _bad_response(ids, "batchItemFailures is not a list")
+    return _named_failures(items, ids)
+
+
+def _named_failures(items: list[object], ids: Sequence[str]) -> Verdict:
+    known: Collection[str] = frozenset(ids)
+    named = set()
+    for item in items:
+        if not isinstance(item, dict) or "itemIdentifier" not in item:
+            return _bad_response(ids, "an item of batchItemFailures has no itemIdentifier")
+        identity = item["itemIdentifier"]
+        if not isinstance(identity, str) or not identity:
+            return _bad_response(ids, "an itemIdentifier is empty or no text")
+        if identity not in known:
+            return _bad_response(ids, f"itemIdentifier {identity} is not in the batch")
+        named.add(identity)
+    return Verdict(frozenset(named))
+
+
+def _bad_response(ids: Sequence[str], reason: str) -> Verdict:
+    return Verdict(frozenset(ids), error_text("InvalidBatchResponse", reason))
+
+
+def error_text(kind: str, message: str) -> str:
+    """Return an error in the form of Lambda's error bodies."""
+    return orjson.dumps({"errorType": kind, "errorMessage": message}).decode()
+
+
+def refusal_text(error: Exception | None) -> str:
+    """Return why an invocation was refused, in the same form."""
+    if isinstance(error, ServiceError):
+        return error_text(error.code, error.message)
+    return error_text("InternalFailure", str(error))
+
+
+def _error_text(payload: bytes, function_error: str) -> str:
+    try:
+        orjson.loads(payload)
+        return payload.decode()
+    except ValueError:
+        return error_text(function_error, payload.decode(errors="replace"))

@@ -1,0 +1,1 @@
+"""Telemetry: what functions wrote and what happens now, for people to read."""

@@ -1,0 +1,90 @@
+"""The values of the telemetry service: pieces of logs, live events.
+
+Both are for people: they may be dropped under a flood or lost in a crash, and nothing that Redrive
+decides depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+STIR_TOPIC = "telemetry:stir"
+"""Steps the scribe: something has come and it is not yet going to look."""
+
+LOGS_TOPIC = "telemetry:logs"
+"""Wakes readers: logs have been written to the file."""
+
+EVENTS_TOPIC = "telemetry:events"
+"""Wakes readers: there are live events that they have not seen."""
+
+
+class Chunk(Protocol):
+    """What the runtime gives on: text that an environment wrote, in whole lines where it can."""
+
+    @property
+    def function_name(self) -> str:
+        """Return the function's name."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Return the function's account."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """Return the function's region."""
+        ...
+
+    @property
+    def stream(self) -> str:
+        """Return the log stream: one environment's."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """Return the invocation; "" for what was written during init or between invocations."""
+        ...
+
+    @property
+    def at_ms(self) -> int:
+        """Return when it was read."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Return the text."""
+        ...
+
+
+class Line(NamedTuple):
+    """A row of the log file: one line or several, as they were read together."""
+
+    id: int  # grows with every row, never given twice: the cursor of readers
+    account: str
+    region: str
+    function_name: str
+    stream: str
+    request_id: str  # "" for what was written during init or between invocations
+    at_ms: int
+    text: str
+
+
+class Aged(NamedTuple):
+    """What the reaper must know of a row."""
+
+    id: int
+    at_ms: int
+    bytes: int
+
+
+class Event(NamedTuple):
+    """Something that has just happened. Kinds: invocation, batch, buried, deployment."""
+
+    n: int
+    account: str
+    region: str
+    at_ms: int
+    kind: str
+    detail: Mapping[str, Any]  # JSON values by AWS's names: FunctionName, RequestId, ...

@@ -1,0 +1,416 @@
+"""A small model of what queues promise, written from AWS's words and not from the services' code.
+
+It is told what was executed and committed, in order, and predicts every row: where each message is, when it
+becomes visible, how often it was received. What a result does not tell (which messages a full receive buried
+on its way, what a move task or the reaper took) stays a *maybe* until the next audit shows it; then it must
+be explained by a touch: an execution at an instant at which it was allowed.
+
+A message is known by its body: the workload sends no body twice, and a redrive keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from redrive.sim.evidence import (
+    Attempt,
+    Audit,
+    MessageRow,
+    QueueRow,
+    Violation,
+    arn_of,
+    name_in,
+)
+
+_DEFAULTS = {
+    "VisibilityTimeout": 30,
+    "DelaySeconds": 0,
+    "ReceiveMessageWaitTimeSeconds": 0,
+    "MessageRetentionPeriod": 345_600,
+}
+
+
+@dataclass(slots=True)
+class Place:
+    """A queue from its creation, or from its latest purge, to the next purge or its deletion."""
+
+    name: str
+    visibility_ms: int = 0
+    delay_ms: int = 0
+    wait_ms: int = 0
+    retention_ms: int = 0
+    dlq: str | None = None
+    receives_max: int | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    is_gone: bool = False
+
+    def set(self, given: Mapping[str, str]) -> None:
+        """Take attributes over."""
+        self.attributes.update(given)
+        number = {n: int(self.attributes.get(n, v)) * 1000 for n, v in _DEFAULTS.items()}
+        self.visibility_ms, self.delay_ms = number["VisibilityTimeout"], number["DelaySeconds"]
+        self.wait_ms = number["ReceiveMessageWaitTimeSeconds"]
+        self.retention_ms = number["MessageRetentionPeriod"]
+        policy = self.attributes.get("RedrivePolicy")
+        self.dlq = self.receives_max = None
+        if policy:
+            parsed = orjson.loads(policy)
+            self.dlq = parsed["deadLetterTargetArn"].rsplit(":", 1)[-1]
+            self.receives_max = int(parsed["maxReceiveCount"])
+
+
+@dataclass(slots=True)
+class Item:
+    """A message's whole life under one body."""
+
+    body: str
+    id: str
+    place: Place | None  # None: gone for ever
+    sent_ms: int
+    visible_ms: int
+    receives: int = 0
+    origin: str | None = None
+    fate: str = "live"  # why it is gone: deleted | expired | dropped
+    received_ms: int = 0
+
+    def leave(self, fate: str) -> None:
+        """Be gone."""
+        self.place, self.fate = None, fate
+
+
+@dataclass(slots=True)
+class Touch:
+    """An execution that may have taken messages of a place away."""
+
+    kind: str  # receive | reap | move
+    at_ms: int
+    place: Place
+    retention_ms: int
+    receives_max: int | None = None
+    dlq: Place | None = None
+
+
+class Oracle:
+    """The model. `commit` tells it of a committed group, `compare` judges an audit."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, Place] = {}
+        self.items: dict[str, Item] = {}
+        self.bodies: dict[str, str] = {}  # MessageId -> body
+        self.handles: dict[str, tuple[str, Place, int]] = {}  # -> body, where, number of the receive
+        self.touches: list[Touch] = []
+        self.destinations: dict[str, set[str | None]] = {}  # source -> where its tasks may move to
+        self.moved = 0
+
+    # --- what was executed ----------------------------------------------------------------------
+
+    def commit(self, group: list[Attempt]) -> None:
+        """Take over a committed group, in the order of execution."""
+        for attempt in group:
+            if attempt.error is None and attempt.service == "sqs":
+                work = getattr(self, "_on_" + attempt.operation, None)
+                if work is not None:
+                    work(attempt)
+
+    def _on_CreateQueue(self, attempt: Attempt) -> None:
+        name = name_in(attempt.params)
+        if name not in self.places:
+            place = self.places[name] = Place(name)
+            place.set(attempt.params.get("Attributes") or {})
+
+    def _on_SetQueueAttributes(self, attempt: Attempt) -> None:
+        self.places[name_in(attempt.params)].set(attempt.params["Attributes"])
+
+    def _on_PurgeQueue(self, attempt: Attempt) -> None:
+        name = name_in(attempt.params)
+        old = self.places[name]
+        self._drop(old)
+        new = self.places[name] = Place(name)
+        new.set(old.attributes)
+
+    def _on_DeleteQueue(self, attempt: Attempt) -> None:
+        place = self.places.pop(name_in(attempt.params), None)
+        if place is not None:
+            self._drop(place)
+
+    def _drop(self, place: Place) -> None:
+        place.is_gone = True
+        for item in self._in(place):
+            item.leave("dropped")
+
+    def _in(self, place: Place) -> list[Item]:
+        return [item for item in self.items.values() if item.place is place]
+
+    def _on_SendMessage(self, attempt: Attempt) -> None:
+        assert attempt.result is not None
+        self._send(attempt, attempt.params, attempt.result["MessageId"])
+
+    def _on_SendMessageBatch(self, attempt: Attempt) -> None:
+        assert attempt.result is not None
+        entries = {entry["Id"]: entry for entry in attempt.params["Entries"]}
+        for sent in attempt.result.get("Successful", ()):
+            self._send(attempt, entries[sent["Id"]], sent["MessageId"])
+
+    def _send(self, attempt: Attempt, params: Mapping[str, Any], identity: str) -> None:
+        place = self.places[name_in(attempt.params)]
+        delay = params.get("DelaySeconds")
+        delay_ms = place.delay_ms if delay is None else delay * 1000
+        body = params["MessageBody"]
+        if identity in self.bodies:
+            raise Violation("unique ids", f"{identity} was given to two messages")
+        assert body not in self.items, "the workload sent a body twice"
+        self.bodies[identity] = body
+        self.items[body] = Item(body, identity, place, attempt.now_ms, attempt.now_ms + delay_ms)
+
+    def _on_ReceiveMessage(self, attempt: Attempt) -> None:
+        params, now_ms = attempt.params, attempt.now_ms
+        place = self.places[name_in(params)]
+        touch = self._touch("receive", now_ms, place)
+        timeout = params.get("VisibilityTimeout")
+        visibility_ms = place.visibility_ms if timeout is None else timeout * 1000
+        messages = (attempt.result or {}).get("Messages", [])
+        for message in messages:
+            self._deliver(message, touch, now_ms + visibility_ms)
+        if len(messages) < params.get("MaxNumberOfMessages", 1) and visibility_ms:
+            self._settle_short_receive(touch)
+            self.touches.remove(touch)
+
+    def _touch(self, kind: str, now_ms: int, place: Place) -> Touch:
+        dlq = None if place.dlq is None else self.places.get(place.dlq)
+        touch = Touch(kind, now_ms, place, place.retention_ms, place.receives_max, dlq)
+        self.touches.append(touch)
+        return touch
+
+    def _deliver(self, message: Mapping[str, Any], touch: Touch, visible_ms: int) -> None:
+        body, identity, now_ms = message["Body"], message["MessageId"], touch.at_ms
+        item = self.items.get(body)
+        if item is None or item.place is None:
+            fate = item.fate if item else "never sent"
+            raise Violation("nothing comes back", f"{body} was delivered; it was {fate}")
+        if item.place is not touch.place or item.id != identity:
+            self._explain(item, touch.place, identity, now_ms)
+        if now_ms < item.visible_ms:
+            late = item.visible_ms - now_ms
+            raise Violation("timers", f"{body} was delivered {late} ms before it was visible")
+        if now_ms >= item.sent_ms + touch.retention_ms:
+            raise Violation("timers", f"{body} was delivered after its retention")
+        item.receives += 1
+        item.received_ms, item.visible_ms = now_ms, visible_ms
+        self.handles[message["ReceiptHandle"]] = (body, touch.place, item.receives)
+
+    def _settle_short_receive(self, touch: Touch) -> None:
+        """A receive that had room for more has taken, buried or dropped all that was due."""
+        for item in self._in(touch.place):
+            if item.visible_ms > touch.at_ms:
+                continue
+            if touch.at_ms >= item.sent_ms + touch.retention_ms:
+                item.leave("expired")
+            elif self._may_bury(item, touch):
+                self._bury(item, touch)
+            else:
+                raise Violation(
+                    "timers",
+                    f"{item.body} was due at {item.visible_ms} and not received at {touch.at_ms}",
+                )
+
+    @staticmethod
+    def _may_bury(item: Item, touch: Touch) -> bool:
+        return (
+            touch.kind == "receive"
+            and touch.dlq is not None
+            and touch.receives_max is not None
+            and item.receives >= touch.receives_max
+            and item.place is touch.place
+            and item.visible_ms <= touch.at_ms < item.sent_ms + touch.retention_ms
+        )
+
+    @staticmethod
+    def _bury(item: Item, touch: Touch) -> None:
+        assert touch.dlq is not None
+        item.place, item.visible_ms, item.origin = touch.dlq, touch.at_ms, arn_of(touch.place.name)
+        if touch.dlq.is_gone:
+            item.leave("dropped")
+
+    def _on_DeleteMessage(self, attempt: Attempt) -> None:
+        self._delete(attempt, attempt.params["ReceiptHandle"])
+
+    def _on_DeleteMessageBatch(self, attempt: Attempt) -> None:
+        assert attempt.result is not None
+        handles = {entry["Id"]: entry["ReceiptHandle"] for entry in attempt.params["Entries"]}
+        for done in attempt.result.get("Successful", ()):
+            self._delete(attempt, handles[done["Id"]])
+
+    def _on_SettleBatch(self, attempt: Attempt) -> None:
+        for handle in attempt.params["Delete"]:
+            self._delete(attempt, handle)
+
+    def _delete(self, attempt: Attempt, handle: str) -> None:
+        item = self._held(attempt, handle)
+        if item is not None:
+            item.leave("deleted")
+
+    def _held(self, attempt: Attempt, handle: str) -> Item | None:
+        """Return the message whose latest receive gave the handle, if it is still there."""
+        place = self.places.get(name_in(attempt.params))
+        known = self.handles.get(handle)
+        if known is None or place is None:
+            return None
+        body, where, receives = known
+        item = self.items[body]
+        return item if item.place is place is where and item.receives == receives else None
+
+    def _on_ChangeMessageVisibility(self, attempt: Attempt) -> None:
+        self._change(attempt, attempt.params)
+
+    def _on_ChangeMessageVisibilityBatch(self, attempt: Attempt) -> None:
+        assert attempt.result is not None
+        entries = {entry["Id"]: entry for entry in attempt.params["Entries"]}
+        for done in attempt.result.get("Successful", ()):
+            self._change(attempt, entries[done["Id"]])
+
+    def _change(self, attempt: Attempt, params: Mapping[str, Any]) -> None:
+        item = self._held(attempt, params["ReceiptHandle"])
+        if item is not None:
+            item.visible_ms = attempt.now_ms + params["VisibilityTimeout"] * 1000
+
+    def _on_StartMessageMoveTask(self, attempt: Attempt) -> None:
+        params = attempt.params
+        source = params["SourceArn"].rsplit(":", 1)[-1]
+        to = params.get("DestinationArn")
+        name = None if to is None else to.rsplit(":", 1)[-1]
+        self.destinations.setdefault(source, set()).add(name)
+
+    def _on_AdvanceMoves(self, attempt: Attempt) -> None:
+        for name in self.destinations:
+            if name in self.places:
+                self._touch("move", attempt.now_ms, self.places[name])
+
+    def _on_Reap(self, attempt: Attempt) -> None:
+        for place in self.places.values():
+            self._touch("reap", attempt.now_ms, place)
+
+    # --- what must be explained -----------------------------------------------------------------
+
+    def _explain(self, item: Item, place: Place, identity: str, by_ms: int) -> None:
+        """Account for a message that is somewhere else than predicted, or raise."""
+        if identity != item.id:
+            if not any(item.place is place for place in self._sources()):
+                self._explain_burial(item, None)
+            self._explain_move(item, place, identity, by_ms)
+        elif item.place is not place:
+            self._explain_burial(item, place)
+
+    def _sources(self) -> list[Place]:
+        return [self.places[name] for name in self.destinations if name in self.places]
+
+    def _explain_burial(self, item: Item, dlq: Place | None) -> None:
+        for touch in self.touches:
+            if self._may_bury(item, touch) and (dlq is None or touch.dlq is dlq):
+                self._bury(item, touch)
+                return
+        where = item.place.name if item.place else item.fate
+        raise Violation("one place", f"{item.body} left {where} without being buried")
+
+    def _explain_move(self, item: Item, place: Place, identity: str, by_ms: int) -> None:
+        for touch in self.touches:
+            allowed = self.destinations.get(touch.place.name, set())
+            back = item.origin == arn_of(place.name) and None in allowed
+            if (
+                touch.kind == "move"
+                and item.place is touch.place
+                and item.visible_ms <= touch.at_ms <= by_ms
+                and touch.at_ms < item.sent_ms + touch.retention_ms
+                and (place.name in allowed or back)
+            ):
+                del self.bodies[item.id]
+                self.bodies[identity] = item.body
+                item.id, item.place, item.origin = identity, place, None
+                item.sent_ms = item.visible_ms = touch.at_ms
+                item.receives = 0
+                self.moved += 1
+                return
+        raise Violation("one place", f"{item.body} got a new id without a move task")
+
+    def _explain_absence(self, item: Item) -> None:
+        for touch in self.touches:
+            if touch.place is item.place and touch.at_ms >= item.sent_ms + touch.retention_ms:
+                item.leave("expired")
+                return
+        for touch in self.touches:
+            if self._may_bury(item, touch) and touch.dlq is not None and touch.dlq.is_gone:
+                self._bury(item, touch)
+                return
+        where = item.place.name if item.place else "?"
+        raise Violation("nothing is lost", f"{item.body} is gone from {where}")
+
+    # --- what is there --------------------------------------------------------------------------
+
+    def compare(self, audit: Audit) -> None:
+        """Judge the rows; afterwards every maybe is settled."""
+        self._compare_queues(audit.queues)
+        names = {row.heap: row.name for row in audit.queues}
+        rows: dict[str, MessageRow] = {}
+        for row in audit.messages:
+            if row.heap not in names:
+                continue
+            if row.body in rows:
+                raise Violation("one place", f"{row.body} is there twice")
+            rows[row.body] = row
+        for item in list(self.items.values()):
+            found = rows.pop(item.body, None)
+            if found is not None:
+                self._compare_row(item, found, self.places[names[found.heap]], audit.now_ms)
+            elif item.place is not None:
+                self._explain_absence(item)
+        for body in rows:
+            raise Violation("nothing comes back", f"{body} is stored and was never sent")
+        self.touches.clear()
+        self._compare_polls(audit)
+
+    def _compare_queues(self, rows: list[QueueRow]) -> None:
+        shown = {row.name: row for row in rows}
+        if shown.keys() != self.places.keys():
+            raise Violation("settings", f"queues {sorted(shown)}, not {sorted(self.places)}")
+        for name, place in self.places.items():
+            row = shown[name]
+            dlq = None if place.dlq is None else arn_of(place.dlq)
+            stored = (row.visibility_ms, row.delay_ms, row.wait_ms, row.retention_ms, row.dlq_arn)
+            predicted = (
+                place.visibility_ms,
+                place.delay_ms,
+                place.wait_ms,
+                place.retention_ms,
+                dlq,
+            )
+            if stored != predicted or row.receives_max != place.receives_max:
+                raise Violation("settings", f"{name} has {row}")
+
+    def _compare_row(self, item: Item, row: MessageRow, place: Place, now_ms: int) -> None:
+        if item.place is None:
+            raise Violation("nothing comes back", f"{item.body} is in {place.name}: {item.fate}")
+        if item.place is not place or item.id != row.id:
+            self._explain(item, place, row.id, now_ms)
+        stored = (row.visible_ms, row.receives, row.origin)
+        predicted = (item.visible_ms, item.receives, item.origin)
+        if stored != predicted:
+            raise Violation("predicted rows", f"{item.body} is {stored}, predicted {predicted}")
+
+    def _compare_polls(self, audit: Audit) -> None:
+        for poll in audit.polls:
+            if audit.now_ms >= poll.ends_ms:
+                raise Violation("timers", f"a long poll of {poll.queue} goes on after its end")
+            place = self.places.get(poll.queue)
+            if place is None:
+                raise Violation("timers", f"a long poll waits on {poll.queue}, which is gone")
+            for item in self._in(place):
+                if item.visible_ms <= audit.now_ms < item.sent_ms + place.retention_ms:
+                    if place.receives_max is not None and item.receives >= place.receives_max:
+                        continue
+                    raise Violation(
+                        "timers",
+                        f"a long poll of {poll.queue} sleeps while {item.body} is visible",
+                    )

@@ -1,0 +1,1 @@
+"""Real servers on real files, killed: what was acknowledged must be there afterwards."""
