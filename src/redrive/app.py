@@ -12,7 +12,14 @@ from typing import Any
 import redrive
 from redrive.config import Config
 from redrive.core.effects import Caller, Ran, Run
+from redrive.runtime.executor import Executor
+from redrive.runtime.offered import offer_sdk
 from redrive.services.dispatch import Dispatch
+from redrive.services.functions import operations as functions
+from redrive.services.functions.code import CodeStore
+from redrive.services.functions.courier import Courier, Dropped
+from redrive.services.functions.room import Functions
+from redrive.services.functions.sweeper import Sweeper
 from redrive.services.identity import operations as identity
 from redrive.services.queues import operations as queues
 from redrive.services.queues.mover import Mover
@@ -23,7 +30,7 @@ from redrive.shell.front import Front
 from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
 from redrive.shell.lock import DataLock
-from redrive.shell.loop import Pump
+from redrive.shell.loop import LoopReactor, Pump
 from redrive.shell.server import Server
 from redrive.shell.sources import SystemChance, SystemClock
 from redrive.store.sqlite import SqliteStore
@@ -35,7 +42,9 @@ from redrive.wire.messages import Request
 log = logging.getLogger("redrive")
 
 _SERVICES = Path(__file__).parent / "services"
-STATEMENTS = (_SERVICES / "queues" / "queues.sql",)
+STATEMENTS = tuple(
+    _SERVICES / name / f"{name}.sql" for name in ("queues", "functions")
+)
 _WORKERS_CALLER = Caller(
     "000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000"
 )
@@ -61,6 +70,7 @@ class App:
         self._faults = 0
         registry = Registry(self._store)
         queues.register(registry, Queues(self._store, chance))
+        functions.register(registry, Functions(CodeStore(self._data / "code"), chance))
         identity.register(registry)
         self._store.commit(clock())
         pump = Pump(loop, clock, self._store, failed)
@@ -75,19 +85,46 @@ class App:
             fault=self._fault,
         )
         self._clock = clock
+        self._executor = Executor(
+            LoopReactor(loop, clock),
+            endpoint_url=self.origin,
+            work_dir=self._data / "run",
+            on_log=lambda chunk: None,
+            extra_site_path=offer_sdk(self._data / "sdk"),
+        )
+        self._revisions: dict[str, str] = {}
         self._front = Front(
-            Endpoint(("sqs", "sts")),
+            Endpoint(("sqs", "lambda", "sts")),
             self._dispatch,
             Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins)),
             stir=pump.stir,
             health=self.health,
-            resets=("sqs",) if config.allow_reset else None,
+            resets=("sqs", "lambda") if config.allow_reset else None,
         )
-        for worker in (Mover(_WORKERS_CALLER), Reaper(_WORKERS_CALLER)):
+        for worker in (
+            Mover(_WORKERS_CALLER),
+            Reaper(_WORKERS_CALLER),
+            Courier(self._dropped),
+            Sweeper(),
+        ):
             self._dispatch.post(worker)
 
     def _run(self, run: Run, done: Callable[[Ran], None]) -> None:
-        raise NotImplementedError
+        environment = run.environment
+        if self._revisions.get(environment.function_arn) != environment.revision:
+            self._revisions[environment.function_arn] = environment.revision
+            self._executor.retire(environment.function_arn, environment.revision)
+        self._executor.run(run, done)
+
+    def _dropped(self, dropped: Dropped) -> None:
+        log.warning(
+            "an asynchronous event was given up",
+            extra={
+                "function": dropped.function_arn,
+                "request_id": dropped.request_id,
+                "reason": dropped.reason,
+            },
+        )
 
     def _fault(self, error: BaseException) -> None:
         self._faults += 1
@@ -126,7 +163,8 @@ class App:
         return self._dispatch.is_at_rest
 
     def close(self) -> None:
-        """Release the files."""
+        """End the processes, release the files."""
+        self._executor.close()
         self._store.close()
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.crash [KILLS] [--seed SEED]`: any number of kills, a new data directory every 50."""
+"""`python -m tests.crash [KILLS] [--seed SEED]`: any number of kills, 50 a directory."""
 
 from __future__ import annotations
 

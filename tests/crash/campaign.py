@@ -15,7 +15,7 @@ from .load import LEASE_S, drain, held, start_load
 from .server import CrashServer
 
 ACKNOWLEDGED_MAX = 900
-"""A life ends after at most so many acknowledged requests: early kills are as likely as late ones."""
+"""A life ends after at most so many acknowledged requests; early deaths are the likeliest."""
 
 LIFE_SECONDS_MAX = 20.0
 DRAIN_EVERY = 5
@@ -82,8 +82,8 @@ def run_campaign(seed: int, folder: Path, kills: int, server: CrashServer | None
 def _live_and_die(server: CrashServer, url: str, ledger: Ledger, random: Random, name: str) -> None:
     """Load the server and SIGKILL it a moment after a random number of acknowledged requests.
 
-    The moment is busy waiting of up to 3 ms in the thread that booked: between two replies lie a read,
-    a commit and a sync, and each should be hit.
+    The moment is busy waiting of up to 3 ms in the thread that booked: between two replies lie a
+    read, a commit and a sync, and each should be hit.
     """
     goal = ledger.acknowledged + 1 + int(ACKNOWLEDGED_MAX * random.random() ** 2)
     moment_s = random.random() * 0.003

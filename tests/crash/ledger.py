@@ -4,8 +4,8 @@
     message   present -> deleting (a delete is under way, or its handle may have been stale)
                       -> deleted  (acknowledged, with the current handle)
 
-A handle is current for certain when the delete was acknowledged before the lease, counted from before the
-receive was sent, can have ended. Only then must the message never come back.
+A handle is current for certain when the delete was acknowledged before the lease, counted from
+before the receive was sent, can have ended. Only then must the message never come back.
 
 What is checked as it comes in, and why it can be:
 1. a body arrives unchanged, under one id, and that of its acknowledged send;
@@ -33,7 +33,7 @@ class Receipt(NamedTuple):
 
     began: float
     known: float
-    count: int
+    ordinal: int  # ApproximateReceiveCount
     lease_s: float
 
 
@@ -103,10 +103,10 @@ class Ledger:
         if story.deleted_at is not None and story.deleted_at < receipt.began:
             self._violate(f"{identity} was deleted and came back")
         for earlier in story.receipts:
-            if receipt.count == earlier.count:
-                self._violate(f"{identity}: two receives counted {receipt.count}")
-            elif earlier.known < receipt.began and receipt.count < earlier.count:
-                self._violate(f"{identity}: count {receipt.count} after {earlier.count}")
+            if receipt.ordinal == earlier.ordinal:
+                self._violate(f"{identity}: two receives counted {receipt.ordinal}")
+            elif earlier.known < receipt.began and receipt.ordinal < earlier.ordinal:
+                self._violate(f"{identity}: count {receipt.ordinal} after {earlier.ordinal}")
             lease_ends = earlier.began + earlier.lease_s - TOLERANCE_S
             if earlier.known < receipt.began and receipt.known < lease_ends and not story.is_murky:
                 self._violate(f"{identity} was received twice within one lease")
@@ -134,7 +134,7 @@ class Ledger:
         with self._lock:
             self.deletes += 1
             story = self._stories[identity]
-            mine = next(receipt for receipt in story.receipts if receipt.count == count)
+            mine = next(receipt for receipt in story.receipts if receipt.ordinal == count)
             is_current = known < mine.began + mine.lease_s - TOLERANCE_S
             if is_current and not story.is_murky and story.deleted_at is None:
                 story.deleted_at = known
@@ -170,7 +170,7 @@ class Ledger:
                     self._violate(f"{identity} ({story.body!r}) was acknowledged and is lost")
                 if story.deleted_at is None:
                     story.deleted_at = monotonic()
-            # A send that nobody confirmed and no drain found never happened; it must not happen later.
+            # A send that nobody confirmed and no drain found did not happen; it must not later.
             self._never |= self._unknown
             self._unknown.clear()
 

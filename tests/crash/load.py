@@ -1,7 +1,7 @@
 """Clients that send, receive, change visibility and delete until the server dies under them.
 
-A client never repeats a request: what got no answer may have happened or not, and the ledger keeps both
-open. Which request comes next is drawn from the client's own seed.
+A client never repeats a request: what got no answer may have happened or not, and the ledger keeps
+both open. Which request comes next is drawn from the client's own seed.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def held(client: Client, url: str) -> int:
 def drain(client: Client, url: str, ledger: Ledger) -> set[str]:
     """Empty a queue that nobody else works on, and compare its counters on the way.
 
-    Leases and delays of before are waited out by long polls, which return as soon as one has lapsed.
+    Leases and delays of before are waited out by long polls, which return when one has lapsed.
     """
     drained: set[str] = set()
     before = held(client, url)

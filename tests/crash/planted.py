@@ -1,7 +1,7 @@
-"""`python planted.py FAULT FOLDER serve ...`: the shipped server with one fault, put in from outside.
+"""`python planted.py FAULT FOLDER serve ...`: the shipped server with a fault put in.
 
-Not part of the product: each fault replaces something of the store's or of the disk's before the server
-starts, so that one can see that the crash tests notice.
+Not part of the product: each fault replaces something of the store's or of the disk's before the
+server starts, so that one can see that the crash tests notice.
 
     early-reply   replies leave before the commit: of eight commits, seven are put off
     lost-tail     the end of the log is missing at the start, as if it had never been synced
@@ -52,21 +52,22 @@ def plant_lost_tail(folder: Path) -> None:
 
 def plant_disk_fault(kind: str, switch: Path) -> apsw.VFS:
     """Put a file system in front of SQLite's own that fails on demand."""
+    system = apsw.vfs_names()[0]
 
     class Disk(apsw.VFS):
         def __init__(self) -> None:
-            super().__init__("planted", base="", makedefault=True)
+            super().__init__("planted", base=system, makedefault=True)
 
-        def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: N802
-            return File("", name, flags)
+        def xOpen(self, name: Any, flags: Any) -> Any:
+            return File(system, name, flags)
 
     class File(apsw.VFSFile):
-        def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
+        def xWrite(self, data: Any, offset: int) -> None:
             if kind == "full" and switch.exists():
                 raise apsw.FullError("planted: no space left on device")
             super().xWrite(data, offset)
 
-        def xSync(self, flags: int) -> None:  # noqa: N802
+        def xSync(self, flags: int) -> None:
             if kind == "sync" and switch.exists():
                 raise apsw.IOError("planted: the sync failed")
             super().xSync(flags)

@@ -67,7 +67,7 @@ class Client:
 class CrashServer:
     """`redrive serve` on one data directory and one port, through several lives of the process.
 
-    The port stays the same so that queue URLs do. `program` replaces `-m redrive` for planted faults.
+    The port stays the same so that queue URLs do. `program` replaces `-m redrive` to plant faults.
     With `file_bytes_max` no file of the server's may grow beyond that: the kernel fails the write
     (EFBIG; Python ignores the signal), as a disk that breaks would.
     """
@@ -80,6 +80,7 @@ class CrashServer:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
+        self._clients: list[Client] = []
 
     @property
     def log(self) -> Path:
@@ -126,24 +127,28 @@ class CrashServer:
 
     def kill(self) -> None:
         """SIGKILL the process and all that it started, and wait until it is gone."""
-        process, self.process = self.process, None
-        if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.wait_for_exit()
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
         assert self.process is not None
-        process, self.process = self.process, None
-        process.terminate()
-        return process.wait(READY_SECONDS_MAX)
+        self.process.terminate()
+        return self.wait_for_exit()
 
     def wait_for_exit(self) -> int:
-        """Wait until the process has ended by itself; return the exit code."""
+        """Wait until the process has ended; return its exit code. Its connections are closed."""
         assert self.process is not None
-        process, self.process = self.process, None
-        return process.wait(READY_SECONDS_MAX)
+        code = self.process.wait(READY_SECONDS_MAX)
+        self.process = None
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        return code
 
     def client(self) -> Client:
         """Open a connection."""
-        return Client(self.port)
+        client = Client(self.port)
+        self._clients.append(client)
+        return client

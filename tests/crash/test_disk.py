@@ -68,7 +68,7 @@ def _check_after_restart(folder: Path, port: int, url: str, ledger: Ledger) -> N
 
 
 def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
-    """While the disk is full every change is refused with 503 and undone; afterwards work goes on."""
+    """While the disk is full every change is refused (503) and undone; then work goes on."""
     server, ledger = _server(tmp_path, "full"), Ledger()
     server.start()
     try:
@@ -86,7 +86,7 @@ def test_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
 
 
 def test_failed_sync_ends_the_server(tmp_path: Path) -> None:
-    """After a failed sync nothing is acknowledged, the process says so and exits; a restart goes on."""
+    """After a failed sync nothing is acknowledged, the process exits; a restart goes on."""
     server, ledger = _server(tmp_path, "sync"), Ledger()
     server.start()
     try:

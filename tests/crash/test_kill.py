@@ -12,7 +12,7 @@ from .campaign import run_campaign
 
 @pytest.mark.parametrize("part", range(2))
 def test_nothing_acknowledged_is_lost(tmp_path: Path, part: int) -> None:
-    """After 50 kills every acknowledged effect is there; `make crash N=25 SEED=…` runs one again."""
+    """After 25 kills every acknowledged effect is there (again: `make crash N=25 SEED=…`)."""
     outcome = run_campaign(SystemRandom().getrandbits(32), tmp_path, kills=25)
     assert not outcome.violations, str(outcome)
     assert outcome.kills == 25

@@ -1,4 +1,4 @@
-"""The ledger notices every kind of broken promise; without this a green crash run would say nothing."""
+"""The ledger notices every kind of broken promise: else a green crash run would say nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_lost_message_is_found() -> None:
 
 
 def test_undone_delete_is_found() -> None:
-    """A message that comes back after an acknowledged delete with the current handle is a violation."""
+    """A message that comes back after an acknowledged delete is a violation."""
     ledger = _ledger(("m1", "a"))
     _receive(ledger, _received("m1", "a", 1), lease_s=LEASE_S)
     ledger.attempt_delete(["m1"])

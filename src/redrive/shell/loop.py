@@ -21,12 +21,24 @@ class LoopReactor:
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Millis]) -> None:
         self._loop = loop
         self._clock = clock
-        self.add_reader = loop.add_reader
-        self.remove_reader = loop.remove_reader
-        self.add_writer = loop.add_writer
-        self.remove_writer = loop.remove_writer
 
-    def call_at(self, at_ms: Millis, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def add_reader(self, fd: int, callback: Callable[[], None], /) -> None:
+        """Call back whenever the descriptor can be read."""
+        self._loop.add_reader(fd, callback)
+
+    def remove_reader(self, fd: int, /) -> None:
+        """Stop."""
+        self._loop.remove_reader(fd)
+
+    def add_writer(self, fd: int, callback: Callable[[], None], /) -> None:
+        """Call back whenever the descriptor can be written."""
+        self._loop.add_writer(fd, callback)
+
+    def remove_writer(self, fd: int, /) -> None:
+        """Stop."""
+        self._loop.remove_writer(fd)
+
+    def call_at(self, at_ms: Millis, callback: Callable[[], None], /) -> asyncio.TimerHandle:
         """Call back at an instant of the clock."""
         delay_ms = max(0, at_ms - self._clock())
         return self._loop.call_later(delay_ms / SECOND_MS, callback)

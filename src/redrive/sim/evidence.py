@@ -42,7 +42,7 @@ def name_in(params: Params) -> str:
 
 
 class Attempt(NamedTuple):
-    """One execution of an operation; exactly one of result, waits and error says how it ended."""
+    """One execution of an operation: a result, a wait, an error, or (with none of them) an Ask."""
 
     service: str
     operation: str
@@ -66,16 +66,18 @@ class WatchedRegistry(Registry):
     ) -> Result | Wait | Ask:
         """Run an operation and write down how it ended."""
         result: Result | None = None
-        waits, error = False, None
+        waits = False
+        error: str | None = "interrupted"
         try:
             outcome = super().operate(service, operation, params, context)
+            error = None
             if isinstance(outcome, Wait):
                 waits = True
             elif not isinstance(outcome, Ask):
                 result = plain(outcome)
             return outcome
         except ServiceError as refusal:
-            error = refusal.code
+            error = refusal.code  # the savepoint has undone whatever was written
             raise
         finally:
             self.group.append(

@@ -204,7 +204,10 @@ class Parent:
         except OSError:
             pid = -1
         if pid == 0:
-            self._become_child(channel_fd, log_fd, parent_pid)
+            try:
+                self._become_child(channel_fd, log_fd, parent_pid)
+            finally:
+                os._exit(1)
         os.close(channel_fd)
         os.close(log_fd)
         if pid < 0:

@@ -55,11 +55,14 @@ class Courier:
         self._runs: Counter[str] = Counter()
         self._looking = False
         self._look_again = False
+        self._draining = False
         self._next_ms: Millis | None = None
 
     def step(self, now_ms: Millis) -> Step:
         """Look for due events, unless a look is under way; then look once more after it."""
         del now_ms
+        if self._draining:
+            return Step()
         if self._looking:
             self._look_again = True
             return self._wait()
@@ -83,8 +86,16 @@ class Courier:
             self._note(Dropped(told["FunctionArn"], told["RequestId"], told["Reason"]))
         return self.step(now_ms)
 
+    def drain(self, now_ms: Millis) -> Step:
+        """Deliver nothing more; what is under way ends, the rest waits for the next start."""
+        del now_ms
+        self._draining = True
+        return Step()
+
     def _take(self, reply: Reply, now_ms: Millis) -> Step:
         self._looking = False
+        if self._draining:
+            return Step()
         if reply.result is None:
             return self._pause(now_ms)
         following = reply.result["NextMs"]
@@ -108,4 +119,6 @@ class Courier:
         return self._wait()
 
     def _wait(self, *calls: Call) -> Step:
+        if self._draining:
+            return Step()
         return Step(calls, self._next_ms, (ASYNC_TOPIC,))

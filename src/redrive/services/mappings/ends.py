@@ -26,11 +26,23 @@ KNOWN_MS = MINUTE_MS
 class Ends:
     """The two ends of one mapping."""
 
-    def __init__(self, mapping: Mapping, now_ms: Millis) -> None:
+    def __init__(self, mapping: Mapping) -> None:
         self._visibility_ms = mapping.visibility_ms
         self._timeout_ms = mapping.timeout_ms
-        self._at_ms = min(Millis(mapping.modified_ms), now_ms)
+        self._at_ms = Millis(mapping.known_ms)
         self._is_wanted = False
+        self._asked = 0  # questions under way
+
+    @property
+    def is_asking(self) -> bool:
+        """Tell whether a question is under way."""
+        return self._asked > 0
+
+    def learn(self, mapping: Mapping) -> None:
+        """Take what a changed mapping knows, when that is newer."""
+        if mapping.known_ms > self._at_ms:
+            self._visibility_ms, self._timeout_ms = mapping.visibility_ms, mapping.timeout_ms
+            self._at_ms = Millis(mapping.known_ms)
 
     def want(self) -> None:
         """Say that the facts are needed."""
@@ -41,6 +53,7 @@ class Ends:
         if not self._is_wanted or now_ms < self._at_ms + KNOWN_MS:
             return []
         self._is_wanted, self._at_ms = False, now_ms
+        self._asked += 2
         queue = ask_queue(mapping.queue_arn, mapping.caller)
         function = ask_function(mapping.function_arn, mapping.caller)
         return [
@@ -50,6 +63,7 @@ class Ends:
 
     def took(self, kind: str, reply: Reply) -> None:
         """Take an answer; without one, what was known stands until the next question."""
+        self._asked -= 1
         if reply.result is None:
             return
         if kind == "queue":

@@ -17,6 +17,7 @@ CREATE TABLE mappings (
     concurrency_max  INTEGER CHECK (concurrency_max BETWEEN 2 AND 1000),
     visibility_ms    INTEGER NOT NULL,
     timeout_ms       INTEGER NOT NULL,
+    known_ms         INTEGER NOT NULL,  -- when queue and function were asked for these two
     tags             TEXT NOT NULL,  -- JSON object
     modified_ms      INTEGER NOT NULL,
     version          INTEGER NOT NULL DEFAULT 1
@@ -29,27 +30,27 @@ CREATE INDEX mappings_place ON mappings (account, region, n);
 -- name: add
 -- Insert a mapping.
 INSERT INTO mappings (uuid, account, region, function_arn, function_name, queue_arn, enabled, state, batch_size,
-                      window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, tags, modified_ms)
+                      window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms)
 VALUES (:uuid, :account, :region, :function_arn, :function_name, :queue_arn, :enabled, :state, :batch_size,
-        :window_ms, :reports_failures, :concurrency_max, :visibility_ms, :timeout_ms, :tags, :modified_ms);
+        :window_ms, :reports_failures, :concurrency_max, :visibility_ms, :timeout_ms, :known_ms, :tags, :modified_ms);
 
 -- name: mapping
 -- One mapping of an account's by its UUID.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
 FROM mappings WHERE uuid = :uuid AND account = :account AND region = :region;
 
 -- name: twin
 -- The mapping of a queue and a function, if there is one.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
 FROM mappings
 WHERE queue_arn = :queue_arn AND function_arn = :function_arn AND account = :account AND region = :region;
 
 -- name: page
 -- An account's mappings of a region after a number, of one function or queue where these are given.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
 FROM mappings
 WHERE account = :account AND region = :region AND n > :after
   AND (:function_arn IS NULL OR function_arn = :function_arn)
@@ -59,7 +60,7 @@ ORDER BY n LIMIT :limit;
 -- name: all
 -- Every mapping of every account, for the poller.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
 FROM mappings ORDER BY n;
 
 -- name: change
@@ -68,7 +69,7 @@ UPDATE mappings
 SET function_arn = :function_arn, function_name = :function_name, enabled = :enabled, state = :state,
     batch_size = :batch_size, window_ms = :window_ms, reports_failures = :reports_failures,
     concurrency_max = :concurrency_max, visibility_ms = :visibility_ms, timeout_ms = :timeout_ms,
-    modified_ms = :modified_ms, version = :version
+    known_ms = :known_ms, modified_ms = :modified_ms, version = :version
 WHERE n = :n;
 
 -- name: set_state

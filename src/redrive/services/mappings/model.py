@@ -22,6 +22,9 @@ from redrive.core.effects import Caller
 CHANGED_TOPIC = "mappings:changed"
 """Woken when a mapping has been made, changed or deleted."""
 
+NO_VERSION = 0
+"""A version that no mapping has: to advance to it changes nothing."""
+
 
 class Mapping(NamedTuple):
     """A mapping and its settings."""
@@ -40,8 +43,9 @@ class Mapping(NamedTuple):
     window_ms: int
     reports_failures: int  # FunctionResponseTypes holds ReportBatchItemFailures
     concurrency_max: int | None  # ScalingConfig.MaximumConcurrency
-    visibility_ms: int  # the queue's, and the next the function's, when the mapping was last set
-    timeout_ms: int
+    visibility_ms: int  # the queue's
+    timeout_ms: int  # the function's
+    known_ms: int  # when these two were asked for
     tags: str  # JSON object
     modified_ms: int
     version: int  # grows with every change of settings
@@ -72,3 +76,4 @@ class Found(NamedTuple):
     function_name: str
     timeout_ms: int
     visibility_ms: int
+    known_ms: int  # when this was asked for

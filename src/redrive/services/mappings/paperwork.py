@@ -30,6 +30,11 @@ class Paperwork:
         self._telling: tuple[str | None] | None = None
         self._not_before_ms = Millis(0)
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no note is under way."""
+        return self._advancing is None and self._telling is None
+
     def needs_advance(self, mapping: Mapping) -> bool:
         """Tell whether the mapping's transition is still on."""
         return mapping.state in TRANSITIONS and self._advanced != mapping.version

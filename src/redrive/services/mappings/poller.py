@@ -66,11 +66,7 @@ class Poller:
         key: Key = reply_to
         if key[0] == _LIST:
             return self._took_list(reply, now_ms)
-        pump = self._pumps.get(key[0])
-        if pump is None:
-            # A note of a pump that was over when draining; every other answer keeps its pump alive.
-            return self._serve((), now_ms, [])
-        pump.took(key, reply, now_ms)
+        self._pumps[key[0]].took(key, reply, now_ms)  # a pump lives until it has all its answers
         return self._serve((key[0],), now_ms, [])
 
     def _list(self) -> list[Call]:
@@ -125,7 +121,9 @@ class Poller:
                 self._at.pop(uuid, None)
                 continue
             at_ms = pump.next_ms(now_ms)
-            if self._at.get(uuid, NEVER) != at_ms:
+            if at_ms == NEVER:
+                self._at.pop(uuid, None)
+            elif self._at.get(uuid) != at_ms:
                 self._at[uuid] = at_ms
                 heapq.heappush(self._agenda, (at_ms, uuid))
         next_ms = min(self._next_ms(), self._list_ms)

@@ -31,7 +31,7 @@ from redrive.core.limits import RECEIVE_COUNT_MAX, WAIT_MS_MAX
 from redrive.core.time import NEVER, SECOND_MS, Millis
 from redrive.services.mappings import rules
 from redrive.services.mappings.ends import Ends
-from redrive.services.mappings.model import Mapping
+from redrive.services.mappings.model import NO_VERSION, Mapping
 from redrive.services.mappings.paperwork import Paperwork
 from redrive.services.mappings.records import (
     Gathering,
@@ -66,7 +66,7 @@ class Batch:
 class _Receive(NamedTuple):
     """What a receive asked for."""
 
-    count: int
+    messages: int
     visibility_s: int | None  # None: the queue's own
 
 
@@ -93,11 +93,13 @@ class Pump:
         self._numbers = numbers
         self._most = rules.slots_max(mapping.concurrency_max)
         self._scale = rules.first_scale(now_ms, self._most)
-        self._ends = Ends(mapping, now_ms)
+        self._ends = Ends(mapping)
         self._paperwork = Paperwork(mapping)
         self._settlements = Settlements()
         self._receives: dict[Key, _Receive] = {}
         self._cancelled: dict[Key, _Receive] = {}  # an answer may have been under way all the same
+        self._fence: Key | None = None  # when this is answered, none is under way any more
+        self._renews = False  # receives under way ask for what is no longer wanted
         self._has_backlog = False
         self._is_saturated = False
         self._gathering = Gathering()
@@ -126,7 +128,8 @@ class Pump:
     def is_over(self) -> bool:
         """Tell whether it can be forgotten."""
         is_settled = self._is_draining or not self._paperwork.needs_advance(self.mapping)
-        return is_settled and self.is_idle and not self.is_polling
+        is_quiet = self._paperwork.is_idle and self._fence is None and not self._ends.is_asking
+        return is_settled and is_quiet and self.is_idle and not self.is_polling
 
     @property
     def _free(self) -> int:
@@ -152,14 +155,15 @@ class Pump:
             return
         self.mapping = mapping
         self._most = rules.slots_max(mapping.concurrency_max)
-        self._ends = Ends(mapping, now_ms)
+        self._ends.learn(mapping)
+        self._renews = True
         self._paperwork.problems.clear()
         self._refusals = dict.fromkeys(self._refusals, 0)
         self._rest_ms = now_ms
 
     def vanish(self) -> None:
         """Take notice that the mapping's row is gone."""
-        self.mapping = self.mapping._replace(state="Deleting", version=-1)
+        self.mapping = self.mapping._replace(state="Deleting", version=NO_VERSION)
 
     def drain(self) -> None:
         """Receive no more: the server is going down. The mapping's state stays what it is."""
@@ -176,7 +180,10 @@ class Pump:
             self._settlements.took(key, reply, now_ms)
         elif kind in ("advance", "problem"):
             self._paperwork.took(kind, reply, now_ms)
-            self._cancelled.clear()  # an answer that was under way has come before this one
+        elif kind == "fence":
+            if key == self._fence:
+                self._fence = None
+                self._cancelled.clear()
         else:
             self._ends.took(kind, reply)
 
@@ -192,7 +199,7 @@ class Pump:
         self._paperwork.problems.pop("queue", None)
         self._refusals["queue"] = 0
         messages = reply.result.get("Messages", ())
-        self._has_backlog = len(messages) >= asked.count
+        self._has_backlog = len(messages) >= asked.messages
         if messages or mapping.window_ms:
             self._ends.want()
         if not messages:
@@ -280,8 +287,11 @@ class Pump:
             saturated=self._is_saturated,
             backlog=self._has_backlog,
         )
+        if self._renews or not is_polling:
+            self._renews = False
+            self._cancel_receives(moves)
         if not is_polling:
-            self._stop(moves)
+            self._stop()
         self._close_window(now_ms)
         self._invoke(moves, now_ms)
         moves.calls += self._settlements.calls(now_ms, mapping.caller, self._key)
@@ -296,12 +306,21 @@ class Pump:
         self._is_saturated = is_polling and self._has_backlog and self._free <= 0
         return moves
 
-    def _stop(self, moves: Moves) -> None:
-        """Cancel the receives; what they have brought goes on, what was only throttled is let go."""
-        self._has_backlog = False
+    def _cancel_receives(self, moves: Moves) -> None:
+        """Cancel what waits. An answer that is under way comes all the same, and its messages count."""
+        if not self._receives:
+            return
         moves.cancels += self._receives
         self._cancelled.update(self._receives)
         self._receives.clear()
+        self._fence = self._key("fence")
+        nothing = {"UUID": self.mapping.uuid, "Version": NO_VERSION}
+        caller = self.mapping.caller
+        moves.calls.append(Call("mappings", "AdvanceMapping", nothing, caller, self._fence))
+
+    def _stop(self) -> None:
+        """Let go of what was only throttled."""
+        self._has_backlog = False
         waiting, self._waiting = self._waiting, []
         for _at_ms, batch in waiting:
             self._let_go(batch)
@@ -310,7 +329,9 @@ class Pump:
         gathering, mapping = self._gathering, self.mapping
         is_over = now_ms >= gathering.first_ms + mapping.window_ms or not self.is_polling
         if len(gathering) and (is_over or len(gathering) >= mapping.batch_size):
-            self._ready.append(Batch(gathering.take()))
+            records, size = gathering.take(), mapping.batch_size
+            for start in range(0, len(records), size):  # more than one when the size has shrunk
+                self._ready.append(Batch(records[start : start + size]))
 
     def _invoke(self, moves: Moves, now_ms: Millis) -> None:
         due = [batch for at_ms, batch in self._waiting if at_ms <= now_ms]
@@ -349,7 +370,7 @@ class Pump:
             )
             params = {
                 "QueueUrl": self.mapping.queue_url,
-                "MaxNumberOfMessages": asked.count,
+                "MaxNumberOfMessages": asked.messages,
                 "WaitTimeSeconds": 0 if self._has_backlog else WAIT_MS_MAX // SECOND_MS,
                 "AttributeNames": ["All"],
                 "MessageAttributeNames": ["All"],

@@ -11,6 +11,7 @@ from redrive.store.store import Tx
 
 def list_mappings(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Return every mapping of every account as rows: {"Mappings": [Mapping]}."""
+    del room, params, context
     return {"Mappings": tx.rows(Mapping, "mappings.all")}
 
 
@@ -19,6 +20,7 @@ def advance_mapping(room: Mappings, tx: Tx, params: Params, context: Context) ->
 
     A mapping that has changed since that version, or is gone, stays as it is: another transition is on.
     """
+    del room
     caller = context.caller
     mapping: Mapping | None = tx.one(
         Mapping,
@@ -39,12 +41,14 @@ def advance_mapping(room: Mappings, tx: Tx, params: Params, context: Context) ->
 
 def report_problem(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Keep what StateTransitionReason shows: {"UUID", "Problem": text or None}."""
+    del room, context
     tx.run("mappings.set_problem", uuid=params["UUID"], problem=params["Problem"])
     return {}
 
 
 def reset_account(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Forget all mappings of the caller's account, in all regions (for /_redrive/reset)."""
+    del room, params
     tx.run("mappings.reset", account=context.caller.account)
     tx.wake(CHANGED_TOPIC)
     return {}

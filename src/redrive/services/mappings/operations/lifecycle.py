@@ -24,6 +24,7 @@ def create_event_source_mapping(
 
     AWS: API_CreateEventSourceMapping; the texts of refusals as captured.
     """
+    del tx  # the other services are asked first
     caller = context.caller
     given = settings.parse_settings(params)
     queue_arn = settings.parse_source(params, caller)
@@ -54,6 +55,7 @@ def create_event_source_mapping(
             concurrency_max=given.scaling[0] if given.scaling else None,
             visibility_ms=found.visibility_ms,
             timeout_ms=found.timeout_ms,
+            known_ms=found.known_ms,
             tags=orjson.dumps(tags).decode(),
             modified_ms=now_ms,
             version=1,
@@ -69,6 +71,7 @@ def update_event_source_mapping(
     room: Mappings, tx: Tx, params: Params, context: Context
 ) -> Result | Ask:
     """Change the members that the request gives. AWS: API_UpdateEventSourceMapping."""
+    del room
     caller, uuid = context.caller, params["UUID"]
     mapping = find(tx, uuid, caller)
     given = settings.parse_settings(params)
@@ -97,6 +100,7 @@ def _change(tx: Tx, mapping: Mapping, given: Settings, now_ms: Millis) -> Result
 
 def delete_event_source_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Delete a mapping: no new receives; what is under way ends first. AWS: API_DeleteEventSourceMapping."""
+    del room
     mapping = find(tx, params["UUID"], context.caller)
     if mapping.state == "Deleting":
         raise in_use("delete")

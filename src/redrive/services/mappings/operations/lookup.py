@@ -44,7 +44,7 @@ def ask_both_ends(function_name: str, queue_arn: str, caller: Caller, then: Then
     Refusals are told as CreateEventSourceMapping tells them.
     """
 
-    def function_known(tx: Tx, reply: Reply, now_ms: Millis) -> Ask:
+    def function_known(_tx: Tx, reply: Reply, _now_ms: Millis) -> Ask:
         function = _result(reply)
         return Ask(ask_queue(queue_arn, caller), lambda t, r, n: queue_known(function, t, r, n))
 
@@ -56,6 +56,7 @@ def ask_both_ends(function_name: str, queue_arn: str, caller: Caller, then: Then
             function_name=function["name"],
             timeout_ms=function["timeout_ms"],
             visibility_ms=read_visibility_ms(_result(reply)),
+            known_ms=now_ms,
         )
         return then(tx, found, now_ms)
 

@@ -18,6 +18,7 @@ PAGE_MAX = 100
 
 def get_event_source_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Show one mapping. AWS: API_GetEventSourceMapping."""
+    del room
     return configuration(find(tx, params["UUID"], context.caller))
 
 
@@ -26,6 +27,7 @@ def list_event_source_mappings(room: Mappings, tx: Tx, params: Params, context: 
 
     A name that no mapping has is an empty list. AWS: API_ListEventSourceMappings.
     """
+    del room
     caller = context.caller
     function_arn = None
     if params.get("FunctionName"):

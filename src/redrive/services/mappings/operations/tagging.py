@@ -15,6 +15,7 @@ from redrive.store.store import Tx
 
 def tag_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Add or replace tags. AWS: API_TagResource."""
+    del room
     mapping = _tagged(tx, params, context)
     _save(tx, mapping, {**orjson.loads(mapping.tags), **params["Tags"]})
     return {}
@@ -22,6 +23,7 @@ def tag_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Res
 
 def untag_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Remove tags; keys that are not there are no error. AWS: API_UntagResource."""
+    del room
     mapping = _tagged(tx, params, context)
     gone = frozenset(params["TagKeys"])
     tags = orjson.loads(mapping.tags)
@@ -31,6 +33,7 @@ def untag_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> R
 
 def list_mapping_tags(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Show a mapping's tags. AWS: API_ListTags."""
+    del room
     return {"Tags": orjson.loads(_tagged(tx, params, context).tags)}
 
 

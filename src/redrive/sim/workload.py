@@ -1,0 +1,232 @@
+"""Random clients: what they send next, and what they learn from replies.
+
+They know what real clients know: replies that reached them, and silence. After silence they may ask again.
+Bodies are words that are never sent twice, so that the oracle knows a message by its body: a repeated send
+carries the first one's body with a mark, which to a standard queue is a further message, as it is in AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from redrive.core.effects import Params, Reply
+from redrive.core.errors import ServiceError
+from redrive.sim.chance import Dice
+from redrive.sim.evidence import ACCOUNT, arn_of, plain
+
+NAMES = ("main", "side", "dead")
+_HANDLES_MAX = 40
+
+_WEIGHTS: dict[str, float] = {
+    "send": 20,
+    "send_batch": 8,
+    "receive": 30,
+    "delete": 14,
+    "delete_batch": 5,
+    "change": 8,
+    "change_batch": 2,
+    "set_attributes": 3,
+    "purge": 0.7,
+    "delete_queue": 0.5,
+    "create_queue": 3,
+    "start_move": 4,
+    "cancel_move": 1,
+    "look": 2,
+}
+
+
+class Request(NamedTuple):
+    """One request of a client."""
+
+    service: str
+    operation: str
+    params: Params
+
+
+def url_of(name: str) -> str:
+    """Return the URL of one of the simulator's queues."""
+    return f"http://sim/{ACCOUNT}/{name}"
+
+
+class Workload:
+    """The clients of one world."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+        self._bodies = 0
+        self._handles: list[tuple[str, str]] = []
+        self._tasks: list[str] = []
+        self.again: list[Request] = []
+
+    # --- what is asked --------------------------------------------------------------------------
+
+    def setup(self) -> list[Request]:
+        """Return what makes the queues that the world begins with."""
+        return [self._create("dead"), self._create("main", policy=True), self._create("side")]
+
+    def next(self) -> Request:
+        """Return the next request: one to be repeated, or a new one."""
+        if self.again and self._dice.chance(0.5):
+            return self.again.pop()
+        request: Request = getattr(self, "_" + self._dice.weighted(_WEIGHTS))()
+        return request
+
+    def _sqs(self, operation: str, name: str, **params: Any) -> Request:
+        return Request("sqs", operation, {"QueueUrl": url_of(name), **params})
+
+    def _queue(self) -> str:
+        return self._dice.weighted({"main": 6.0, "side": 2.0, "dead": 2.0})
+
+    def _entry(self) -> dict[str, Any]:
+        self._bodies += 1
+        entry: dict[str, Any] = {"MessageBody": f"m{self._bodies}"}
+        if self._dice.chance(0.3):
+            entry["DelaySeconds"] = self._dice.pick((0, 1, 5, 60, 900))
+        if self._dice.chance(0.1):
+            entry["MessageAttributes"] = {"tint": {"DataType": "String", "StringValue": "blue"}}
+        return entry
+
+    def _send(self) -> Request:
+        return self._sqs("SendMessage", self._queue(), **self._entry())
+
+    def _send_batch(self) -> Request:
+        count = self._dice.between(1, 5)
+        entries = [{"Id": str(n), **self._entry()} for n in range(count)]
+        return self._sqs("SendMessageBatch", self._queue(), Entries=entries)
+
+    def _receive(self) -> Request:
+        params: dict[str, Any] = {
+            "MaxNumberOfMessages": self._dice.pick((1, 1, 2, 10)),
+            "AttributeNames": ["All"],
+        }
+        if self._dice.chance(0.6):
+            params["VisibilityTimeout"] = self._dice.pick((0, 1, 5, 30, 600, 43_200))
+        if self._dice.chance(0.8):
+            params["WaitTimeSeconds"] = self._dice.pick((0, 0, 1, 5, 20))
+        return self._sqs("ReceiveMessage", self._queue(), **params)
+
+    def _handle(self) -> tuple[str, str]:
+        if not self._handles:
+            return self._queue(), "garbage"
+        name, handle = self._dice.pick(self._handles)
+        return (self._queue() if self._dice.chance(0.05) else name), handle
+
+    def _same_queue(self) -> tuple[str, list[str]]:
+        name, handle = self._handle()
+        others = [other for of, other in self._handles if of == name and other != handle]
+        return name, [handle, *others[-self._dice.between(1, 9) :]]
+
+    def _delete(self) -> Request:
+        name, handle = self._handle()
+        return self._sqs("DeleteMessage", name, ReceiptHandle=handle)
+
+    def _delete_batch(self) -> Request:
+        name, handles = self._same_queue()
+        entries = [{"Id": str(n), "ReceiptHandle": h} for n, h in enumerate(handles)]
+        return self._sqs("DeleteMessageBatch", name, Entries=entries)
+
+    def _change(self) -> Request:
+        name, handle = self._handle()
+        timeout = self._dice.pick((0, 0, 1, 5, 30, 600, 43_200))
+        return self._sqs(
+            "ChangeMessageVisibility", name, ReceiptHandle=handle, VisibilityTimeout=timeout
+        )
+
+    def _change_batch(self) -> Request:
+        name, handles = self._same_queue()
+        entries = [
+            {"Id": str(n), "ReceiptHandle": h, "VisibilityTimeout": self._dice.pick((0, 1, 20))}
+            for n, h in enumerate(handles)
+        ]
+        return self._sqs("ChangeMessageVisibilityBatch", name, Entries=entries)
+
+    def _attributes(self, *, policy: bool) -> dict[str, str]:
+        dice = self._dice
+        attributes = {
+            "VisibilityTimeout": str(dice.pick((0, 1, 5, 30, 30, 300))),
+            "MessageRetentionPeriod": str(dice.pick((60, 300, 3_600, 345_600))),
+        }
+        if dice.chance(0.3):
+            attributes["DelaySeconds"] = str(dice.pick((0, 2, 30)))
+        if dice.chance(0.3):
+            attributes["ReceiveMessageWaitTimeSeconds"] = str(dice.pick((0, 3, 20)))
+        if policy:
+            attributes["RedrivePolicy"] = orjson.dumps(
+                {"deadLetterTargetArn": arn_of("dead"), "maxReceiveCount": dice.between(1, 3)}
+            ).decode()
+        return attributes
+
+    def _create(self, name: str, *, policy: bool = False) -> Request:
+        attributes = self._attributes(policy=policy)
+        return Request("sqs", "CreateQueue", {"QueueName": name, "Attributes": attributes})
+
+    def _create_queue(self) -> Request:
+        name = self._dice.pick(NAMES)
+        return self._create(name, policy=name != "dead" and self._dice.chance(0.8))
+
+    def _set_attributes(self) -> Request:
+        name = self._queue()
+        attributes = self._attributes(policy=name != "dead" and self._dice.chance(0.5))
+        if name == "main" and self._dice.chance(0.1):
+            attributes["RedrivePolicy"] = ""
+        keep = self._dice.between(1, len(attributes))
+        return self._sqs(
+            "SetQueueAttributes", name, Attributes=dict(list(attributes.items())[-keep:])
+        )
+
+    def _purge(self) -> Request:
+        return self._sqs("PurgeQueue", self._queue())
+
+    def _delete_queue(self) -> Request:
+        return self._sqs("DeleteQueue", self._queue())
+
+    def _start_move(self) -> Request:
+        params: dict[str, Any] = {"SourceArn": arn_of("dead")}
+        if self._dice.chance(0.5):
+            params["DestinationArn"] = arn_of(self._dice.pick(("main", "side")))
+        if self._dice.chance(0.5):
+            params["MaxNumberOfMessagesPerSecond"] = self._dice.pick((1, 2, 500))
+        return Request("sqs", "StartMessageMoveTask", params)
+
+    def _cancel_move(self) -> Request:
+        handle = self._dice.pick(self._tasks) if self._tasks else "garbage"
+        return Request("sqs", "CancelMessageMoveTask", {"TaskHandle": handle})
+
+    def _look(self) -> Request:
+        if self._dice.chance(0.5):
+            return Request("redrive", "DescribeQueues", {})
+        return self._sqs("GetQueueAttributes", self._queue(), AttributeNames=["All"])
+
+    # --- what is learnt -------------------------------------------------------------------------
+
+    def heard(self, request: Request, reply: Reply) -> None:
+        """Take a reply."""
+        if reply.error is not None:
+            if not isinstance(reply.error, ServiceError):
+                self.silence(request)
+            return
+        result: Mapping[str, Any] = plain(reply.result or {})
+        name = str(request.params.get("QueueUrl", "")).rsplit("/", 1)[-1]
+        for message in result.get("Messages", ()):
+            self._handles.append((name, message["ReceiptHandle"]))
+        del self._handles[:-_HANDLES_MAX]
+        if "TaskHandle" in result:
+            self._tasks.append(result["TaskHandle"])
+
+    def silence(self, request: Request) -> None:
+        """Learn nothing, and perhaps ask again later."""
+        if self._dice.chance(0.5):
+            self.again.append(self._repeated(request))
+
+    def _repeated(self, request: Request) -> Request:
+        params = dict(request.params)
+        if "MessageBody" in params:
+            params["MessageBody"] += "r"
+        elif request.operation == "SendMessageBatch":
+            params["Entries"] = [
+                {**entry, "MessageBody": entry["MessageBody"] + "r"} for entry in params["Entries"]
+            ]
+        return request._replace(params=params)
