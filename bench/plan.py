@@ -43,12 +43,12 @@ class Options:
     @property
     def rounds(self) -> int:
         """Turns of each workload."""
-        return 1 if self.quick else 3
+        return 1 if self.quick else 5
 
     @property
     def seconds(self) -> float:
         """Length of one measured loop."""
-        return 1.0 if self.quick else 3.0
+        return 1.0 if self.quick else 2.0
 
 
 def run_all(options: Options) -> Results:
@@ -127,7 +127,7 @@ def _drain_workload(
         )
 
     # A small backlog is gone in a blink, so it is taken more often.
-    rounds = max(1, options.rounds - 1) if backlog >= LARGE else options.rounds + 2
+    rounds = (options.rounds + 1) // 2 if backlog >= LARGE else options.rounds + 2
     return _turns(f"drain {backlog:,}, {connections} connections", servers, rounds, measure)
 
 
@@ -169,7 +169,10 @@ def _turns(
                 dropped.add(server.name)
             else:
                 found.setdefault(server.name, []).append(figures)
-    return {name: _medians(turns) for name, turns in found.items()}
+    return {
+        name: {**_medians(turns), "turns_per_second": [turn.get("per_second") for turn in turns]}
+        for name, turns in found.items()
+    }
 
 
 def _medians(turns: list[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from statistics import median
 from typing import Any, NamedTuple
 
 from bench.plan import CONNECTIONS, Figures, Results
@@ -28,11 +29,19 @@ def _rate(results: Results, workload: str, server: str) -> float | None:
 
 
 def _ratio(workload: str, subject: str, other: str) -> Callable[[Results], float | None]:
-    def figure(results: Results) -> float | None:
-        ours, theirs = _rate(results, workload, subject), _rate(results, workload, other)
-        return ours / theirs if ours and theirs else None
+    return lambda results: rate_ratio(results.get(workload, {}), subject, other)
 
-    return figure
+
+def rate_ratio(by_server: dict[str, Figures], subject: str, other: str) -> float | None:
+    """Return how many times faster the subject is: the median of the turns' own ratios.
+
+    Each turn's servers ran one after the other, so what slows the machine for a minute slows both.
+    """
+    ours, theirs = by_server.get(subject), by_server.get(other)
+    if not ours or not theirs:
+        return None
+    pairs = zip(ours["turns_per_second"], theirs["turns_per_second"], strict=False)
+    return float(median(mine / other_s for mine, other_s in pairs))
 
 
 def _flatness(subject: str) -> Callable[[Results], float | None]:
@@ -124,16 +133,15 @@ def _queue_tables(results: Results, subject: str) -> Iterator[str]:
         rows = []
         for connections in CONNECTIONS:
             by_server = results.get(f"{key} @{connections}", {})
-            ours = by_server.get(subject)
             for server, figures in by_server.items():
                 latency = next(iter(figures["latency_ms"].values()))
                 slow = figures["generator_cpu_us"] > figures["server_cpu_us"]
-                ratio = ours["per_second"] / figures["per_second"] if ours else 0
+                ratio = rate_ratio(by_server, subject, server)
                 rows.append([
                     str(connections),
                     server + ("*" if slow else ""),
                     f"{figures['per_second']:,.0f}",
-                    "" if server == subject or not ours else f"{ratio:.2f}x",
+                    "" if server == subject or ratio is None else f"{ratio:.2f}x",
                     f"{latency['p50']:.2f}",
                     f"{latency['p99']:.2f}",
                     f"{figures['server_cpu_us']:.1f}",

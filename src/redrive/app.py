@@ -1,4 +1,6 @@
-"""Composition root one: the server. Store, clock, services, workers, listener; nothing is decided here."""
+"""Composition root one: the server. Store, clock, services, workers, listener; nothing is decided
+here.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,7 @@ from redrive.wire.messages import Request
 log = logging.getLogger("redrive")
 
 _SERVICES = Path(__file__).parent / "services"
-STATEMENTS = tuple(
-    _SERVICES / name / f"{name}.sql" for name in ("queues", "functions")
-)
+STATEMENTS = tuple(_SERVICES / name / f"{name}.sql" for name in ("queues", "functions"))
 _WORKERS_CALLER = Caller(
     "000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000"
 )

@@ -41,7 +41,8 @@ class Config:
             raise ConfigError(f"drain_s {self.drain_s} is negative")
         if self.host not in ("127.0.0.1", "::1", "localhost"):
             raise ConfigError(
-                f"host {self.host!r} is not a loopback address: binding beyond loopback requires keys,"
+                f"host {self.host!r} is not a loopback address: binding beyond loopback requires"
+                " keys,"
                 " and this version does not verify signatures yet"
             )
 

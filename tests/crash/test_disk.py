@@ -95,7 +95,8 @@ def test_failed_sync_ends_the_server(tmp_path: Path) -> None:
         (tmp_path / "fault").touch()
         acknowledged = ledger.sends
         said = _send_many(server, url, ledger, "during")
-        assert said == ["no answer"] * CLIENTS
+        assert set(said) <= {"503", "no answer"}
+        assert said.count("no answer") == CLIENTS
         assert ledger.sends == acknowledged
         assert server.wait_for_exit() == 74
     finally:

@@ -88,7 +88,6 @@ def test_killed_move_task_moves_each_message_once(tmp_path: Path) -> None:
             server.kill()
             server.start()
             client = server.client()
-            assert held(client, source) + held(client, dlq) == MESSAGES, f"seed {seed}"
             moved = _take_all(client, source, MESSAGES)
             assert sorted(moved) == sorted(bodies), f"seed {seed}"
             assert held(client, source) + held(client, dlq) == 0, f"seed {seed}"

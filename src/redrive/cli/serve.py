@@ -21,8 +21,12 @@ from redrive.store.store import StoreFailed
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 4566]")
 @click.option("--data", help="Directory that holds the state.  [default: .redrive]")
-@click.option("--allow-reset", is_flag=True, default=None, help="Let POST /_redrive/reset empty an account.")
-@click.option("--drain-s", type=float, help="Seconds that SIGTERM gives to what is under way.  [default: 10]")
+@click.option(
+    "--allow-reset", is_flag=True, default=None, help="Let POST /_redrive/reset empty an account."
+)
+@click.option(
+    "--drain-s", type=float, help="Seconds that SIGTERM gives to what is under way.  [default: 10]"
+)
 @click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="Form of the logs.")
 def serve(**flags: Any) -> None:
     """Run the server in the foreground until SIGTERM or Ctrl-C.

@@ -2,7 +2,8 @@
 
     operation -> result | Wait | Ask         worker.step, worker.done -> Step
 
-Whoever holds the loop (`services/dispatch`, driven by the shell or by the simulator) carries them out.
+Whoever holds the loop (`services/dispatch`, driven by the shell or by the simulator) carries them
+out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple, Protocol
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import Millis
 
-# The wire's values: what JSON can say, plus bytes for blobs. The TypedDicts of each service narrow them.
+# The wire's values: what JSON can say, plus bytes for blobs. The TypedDicts of each service narrow
+# them.
 Params = Mapping[str, Any]
 Result = Mapping[str, Any]
 
@@ -22,8 +24,8 @@ Result = Mapping[str, Any]
 class Caller(NamedTuple):
     """Who asks, and for which corner of the world.
 
-    account: twelve digits, from the access key (AWS: a real key maps to its account; ours is the key
-    itself when it is twelve digits, else 000000000000). region: the credential scope's.
+    account: twelve digits, from the access key (AWS: a real key maps to its account; ours is the
+    key itself when it is twelve digits, else 000000000000). region: the credential scope's.
     """
 
     account: str
@@ -36,8 +38,8 @@ class Context(NamedTuple):
     """What an operation may know besides its parameters and the tables.
 
     now_ms is the instant of this attempt; arrived_ms that of the first, so that a long poll that is
-    tried again still ends on time. origin is where clients reach us (`http://127.0.0.1:4566`): queue
-    URLs begin with it.
+    tried again still ends on time. origin is where clients reach us (`http://127.0.0.1:4566`):
+    queue URLs begin with it.
     """
 
     caller: Caller
@@ -51,8 +53,9 @@ class Context(NamedTuple):
 class Call:
     """Ask a service for an operation, after the present transaction has committed.
 
-    reply_to is handed back with the reply; it means something to the asker only. request_id is the id
-    that the operation runs under, when the asker must know it (an invocation's); None: a new one.
+    reply_to is handed back with the reply; it means something to the asker only. request_id is the
+    id that the operation runs under, when the asker must know it (an invocation's); None: a new
+    one.
     """
 
     service: str
@@ -65,7 +68,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Hand an event to a function: what the shell gives to the runtime and the simulator to its scripts."""
+    """Hand an event to a function: what the shell gives to the runtime and the simulator to its
+    scripts.
+    """
 
     environment: Environment
     request_id: str
@@ -129,8 +134,8 @@ class Reply(NamedTuple):
 class Wait:
     """Nothing to return yet: try again at at_ms, or sooner when one of the topics is woken.
 
-    Waiters of a topic are tried in the order of their arrival. `alike` says that all of them look for the
-    same thing, so that the first to find nothing spares the others the search.
+    Waiters of a topic are tried in the order of their arrival. `alike` says that all of them look
+    for the same thing, so that the first to find nothing spares the others the search.
     """
 
     at_ms: Millis
@@ -142,8 +147,8 @@ class Wait:
 class Ask:
     """The operation has committed and answers when someone else has.
 
-    resume runs in a transaction of its own: (tx, reply, now_ms) -> result | Ask | Wait. It lives in memory
-    and dies with its connection or with the process.
+    resume runs in a transaction of its own: (tx, reply, now_ms) -> result | Ask | Wait. It lives in
+    memory and dies with its connection or with the process.
     """
 
     effect: Call | Run
@@ -182,7 +187,9 @@ class Worker(Protocol):
 
 
 class Chance(Protocol):
-    """Where randomness comes from: the operating system's in the server, the seed's in the simulator."""
+    """Where randomness comes from: the operating system's in the server, the seed's in the
+    simulator.
+    """
 
     def token(self, count: int) -> bytes:
         """Return `count` random bytes."""

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 class ServiceError(Exception):
     """A mistake of the caller's, told in AWS's words.
 
-    `code` is the modelled shape name where the model has one (`QueueDoesNotExist`), else the literal
-    code that AWS sends (`InvalidParameterValue`). `status` is only given where the model does not say.
-    `extra` holds further members of the error's body, such as Lambda's `Type` and `Reason`.
+    `code` is the modelled shape name where the model has one (`QueueDoesNotExist`), else the
+    literal code that AWS sends (`InvalidParameterValue`). `status` is only given where the model
+    does not say. `extra` holds further members of the error's body, such as Lambda's `Type` and
+    `Reason`.
     """
 
     def __init__(
@@ -36,4 +37,4 @@ class ServiceError(Exception):
 
 
 class Unavailable(Exception):
-    """The store lost a conflict, is full or is away: nothing was committed, the caller may retry."""
+    """The store lost a conflict, is full or is away: nothing was committed; retry."""

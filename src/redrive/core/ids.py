@@ -5,7 +5,8 @@ from __future__ import annotations
 from redrive.core.effects import Chance
 
 SEQ_BITS = 20
-"""Room for about a million sequence numbers a millisecond; the rest of a sequence is its instant."""
+"""Room for about a million sequence numbers a millisecond; the rest of a sequence is its instant.
+"""
 
 
 def uuid4(chance: Chance) -> str:

@@ -1,4 +1,4 @@
-"""Every quota: its name, its value in the unit that the name ends in, and the page that states it."""
+"""Every quota: its name, its value in the unit that ends the name, the page that states it."""
 
 from __future__ import annotations
 

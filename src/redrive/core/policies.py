@@ -1,7 +1,7 @@
 """Evaluate resource policies: may this principal do this action on this resource?
 
-Deny wins over Allow; without a matching Allow the answer is no. A condition that this file does not know
-never matches in an Allow and always matches in a Deny, so that ignorance cannot open a door.
+Deny wins over Allow; without a matching Allow the answer is no. A condition that this file does not
+know never matches in an Allow and always matches in a Deny, so that ignorance cannot open a door.
 AWS: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
 
@@ -21,7 +21,8 @@ def is_allowed(
     resource: str,
     conditions: Mapping[str, str] | None = None,
 ) -> bool:
-    """Tell whether `policy` lets `principal` (an ARN) do `action` (`sqs:SendMessage`) on `resource`.
+    """Tell whether `policy` lets `principal` (an ARN) do `action` (`sqs:SendMessage`) on
+    `resource`.
 
     conditions holds the request's condition keys in lower case, such as aws:sourcearn.
     """

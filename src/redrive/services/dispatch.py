@@ -1,11 +1,12 @@
-"""Carry out effects: who enters, who waits, who is asked, which worker is due. No sockets, no sleeping.
+"""Carry out effects: who enters, who waits, who is asked, which worker is due. No sockets, no
+sleeping.
 
 Both programs drive it: the shell between socket events, the simulator between virtual instants.
 
     enter ──> operate ──> result ──┐
                  │                 ├─> settle: one commit for all ──> answers leave, topics wake
                  ├──> Wait: parked ┘        │
-                 └──> Ask: started after the commit; its reply resumes it in a transaction of its own
+                 └──> Ask: started after the commit; its reply resumes it in another transaction
 
 Invariants
 1. An answer leaves only after the commit of the group that it belongs to.
@@ -77,9 +78,9 @@ class _Post:
 class Dispatch:
     """The one place where effects become deeds.
 
-    clock returns the present instant and never goes back. run starts a function and calls back once.
-    stirred is called when there is something to settle that the caller of `settle` may not know of.
-    fault hears of every error that is ours.
+    clock returns the present instant and never goes back. run starts a function and calls back
+    once. stirred is called when there is something to settle that the caller of `settle` may not
+    know of. fault hears of every error that is ours.
     """
 
     def __init__(
@@ -144,7 +145,9 @@ class Dispatch:
         return f"{self._id_stem}{next(self._order):012x}"
 
     def cancel(self, ticket: Ticket) -> None:
-        """Forget a ticket: a parked one is unparked and never answered; a running one loses its answer."""
+        """Forget a ticket: a parked one is unparked and never answered; a running one loses its
+        answer.
+        """
         ticket.cancelled = True
         self._unpark(ticket)
 
@@ -181,7 +184,9 @@ class Dispatch:
 
     @property
     def next_ms(self) -> Millis:
-        """Return the instant at which `advance` has something to do; NEVER when only events bring it."""
+        """Return the instant at which `advance` has something to do; NEVER when only events bring
+        it.
+        """
         agenda = self._agenda
         while agenda and agenda[0][2].at_ms != agenda[0][0]:
             heapq.heappop(agenda)
@@ -202,8 +207,8 @@ class Dispatch:
     def settle(self) -> None:
         """Commit the group, release its answers, start what it asked for, wake who waited for it.
 
-        What that sets off belongs to the next group: call again until `is_idle`. Raises StoreFailed, after
-        which nothing may be answered any more.
+        What that sets off belongs to the next group: call again until `is_idle`. Raises
+        StoreFailed, after which nothing may be answered any more.
         """
         answers, self._answers = self._answers, []
         asks, self._asks = self._asks, []
@@ -222,7 +227,9 @@ class Dispatch:
             self._wake(topic, now_ms)
 
     def wake(self, topic: str) -> None:
-        """Wake a topic from outside of a transaction (what lives in memory only, such as live events)."""
+        """Wake a topic from outside of a transaction (what lives in memory only, such as live
+        events).
+        """
         self._wake(topic, self._clock())
         self._stirred()
 
@@ -246,7 +253,7 @@ class Dispatch:
             reply = Reply(error=error)
         except StoreFailed:
             raise
-        except Exception as error:  # the one boundary between a bug of ours and the loop
+        except Exception as error:  # noqa: BLE001 - the boundary between our bugs and the loop
             self._fault(error)
             reply = Reply(error=AssertionError(repr(error)))
         else:

@@ -1,7 +1,7 @@
 """(service, operation) -> function: the one door through which services, workers and HTTP enter.
 
-An operation is `operation(tx, params, context) -> result | Wait | Ask`, run in one transaction. Services
-bind what they need (their rooms) when they register; nobody imports a sibling.
+An operation is `operation(tx, params, context) -> result | Wait | Ask`, run in one transaction.
+Services bind what they need (their rooms) when they register; nobody imports a sibling.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Registry:
     ) -> Result | Wait | Ask:
         """Run one operation in one transaction of the open commit group.
 
-        Raises ServiceError for the caller's mistakes, Unavailable from the store, AssertionError for ours.
+        Raises ServiceError for the caller's mistakes, Unavailable from the store, AssertionError
+        for ours.
         """
         work = self._operations.get((service, operation))
         if work is None:

@@ -1,6 +1,6 @@
 """The front of the server: guard, wire, dispatch, and back. One Exchange a request.
 
-Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> … commit … ─> wire.reply ─> Response
+Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> commit ─> wire.reply
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Decide whether a request may come from where it says: a web page is an attacker. Pure.
 
-A page in a browser on this machine can send requests to a loopback server. What it cannot do is lie in
-Host, Origin, Referer and Sec-Fetch-Site. SDKs and command lines send a Host that we know and none of
-the others. So:
+A page in a browser on this machine can send requests to a loopback server. What it cannot do is lie
+in Host, Origin, Referer and Sec-Fetch-Site. SDKs and command lines send a Host that we know and
+none of the others. So:
 
-1. Host names this server, whatever the port (else a rebound DNS name would make the page same-origin).
-2. Origin and Referer, when sent, name the very host and port of Host, or an origin that was configured.
+1. Host names this server, whatever the port (else a rebound DNS name would make the page
+   same-origin).
+2. Origin and Referer, when sent, name the very host and port of Host, or an origin that was
+   configured.
 3. Sec-Fetch-Site, when sent, is same-origin, or none (an address that a person typed), unless the
    Origin was configured.
 """
@@ -23,7 +25,8 @@ _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 class Guard:
     """Knows the names under which this server may be called, and the origins that were let in.
 
-    hosts are further host names (without port), origins are whole ones such as http://localhost:3000.
+    hosts are further host names (without port), origins are whole ones such as
+    http://localhost:3000.
     """
 
     def __init__(self, hosts: frozenset[str], origins: frozenset[str]) -> None:

@@ -1,4 +1,5 @@
-"""HTTP/1.1 over asyncio: bytes to Requests, Responses to bytes. Decides nothing about their content.
+"""HTTP/1.1 over asyncio: bytes to Requests, Responses to bytes. Decides nothing about their
+content.
 
 One request of a connection is answered at a time, in order; what a client pipelines waits here, and
 reading pauses when it is more than a little. Sizes are bounded before anything is kept.

@@ -1,4 +1,6 @@
-"""The event loop's side of things: when to settle, when to wake, and the reactor that processes use."""
+"""The event loop's side of things: when to settle, when to wake, and the reactor that processes
+use.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,6 @@ from collections.abc import Callable
 from redrive.core.time import NEVER, SECOND_MS, Millis
 from redrive.services.dispatch import Dispatch
 from redrive.store.store import Store, StoreFailed
-
 
 DEFERRALS_MAX = 8
 """How many turns of the loop a group may grow before it is committed. A turn without a new request

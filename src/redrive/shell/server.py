@@ -1,4 +1,4 @@
-"""Listen, answer, drain, exit. The composition root says what is served; this file says how long."""
+"""Listen, answer, drain, exit. The composition root says what; this file says how long."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class Server:
     async def _serve(self) -> int:
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
-        # The house is built after the port is ours: its origin, and so every queue URL, names the port.
+        # The house is built after the port is ours: its origin, and so every queue URL, names the
+        # port.
         listener = await loop.create_server(
             self._connect, self._host, self._port, backlog=1_024, start_serving=False
         )
@@ -125,7 +126,8 @@ class Server:
     def _failed(self, error: StoreFailed) -> None:
         """Answer nothing any more: what the disk holds is unknown until a restart reads it."""
         log.critical(
-            "the store failed (%s): nothing more is acknowledged; restart to go on from what is on disk",
+            "the store failed (%s): nothing more is acknowledged; restart to go on from what is"
+            " on disk",
             error,
         )
         self._end(74)  # EX_IOERR of sysexits.h

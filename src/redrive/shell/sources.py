@@ -1,4 +1,6 @@
-"""The two things that rules may not reach for: the clock and chance. Each is read here and nowhere else."""
+"""The two things that rules may not reach for: the clock and chance. Each is read here and nowhere
+else.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ _REFILL_BYTES = 4_096
 class SystemClock:
     """Wall-clock milliseconds that never go back, across restarts too.
 
-    floor_ms is the latest instant at which anything was committed. A jump forward is taken as it is:
-    what is due then is due.
+    floor_ms is the latest instant at which anything was committed. A jump forward is taken as it
+    is: what is due then is due.
     """
 
     def __init__(self, floor_ms: Millis) -> None:

@@ -32,7 +32,9 @@ INSERT OR IGNORE INTO clock VALUES (1, 0);
 
 
 def migrate(connection: apsw.Connection, statements: Sequence[Statements]) -> None:
-    """Apply the steps that the database has not seen. Raises SchemaTooNew and then changes nothing."""
+    """Apply the steps that the database has not seen. Raises SchemaTooNew and then changes
+    nothing.
+    """
     with connection:
         connection.execute(_OWN)
         seen: dict[str, Any] = {

@@ -1,12 +1,13 @@
 """SQLite as the store: one connection, one writer, group commit.
 
-Works run in savepoints of one open transaction (the group). `commit` writes the joined counters and the
-clock's high-water mark, and commits with one sync; whoever called it then releases the group's replies.
+Works run in savepoints of one open transaction (the group). `commit` writes the joined counters and
+the clock's high-water mark, and commits with one sync; whoever called it then releases the group's
+replies.
 
 Invariants
 1. journal_mode=WAL and synchronous=FULL: COMMIT returns after the log is on stable storage.
-2. A failed write or sync of the log is final (StoreFailed). An fsync is never tried again: the kernel
-   may have dropped the pages that it could not write, and would report success.
+2. A failed write or sync of the log is final (StoreFailed). An fsync is never tried again: the
+   kernel may have dropped the pages that it could not write, and would report success.
 3. Checkpoints run here alone, after replies have left (`maintain`), in steps of CHECKPOINT_PAGES.
 4. Sequence numbers and the clock never go back, across restarts too.
 """
@@ -29,13 +30,16 @@ from redrive.store.store import StoreFailed
 T = TypeVar("T")
 
 CHECKPOINT_PAGES = 1_000
-"""Log pages (4 KiB each) after which they are moved into the database: a pause of a few milliseconds."""
+"""Log pages (4 KiB each) after which they are moved into the database: a pause of a few
+milliseconds.
+"""
 
 VACUUM_PAGES = 256
 """Free pages given back to the file system in one step."""
 
 _PRAGMAS = (
-    # First, before anything reads the file: only then is there no shared-memory file (SQLite, "WAL", 8).
+    # First, before anything reads the file: only then is there no shared-memory file (SQLite,
+    # "WAL", 8).
     "PRAGMA locking_mode = EXCLUSIVE",  # the data directory is ours alone
     "PRAGMA page_size = 4096",
     "PRAGMA auto_vacuum = INCREMENTAL",  # freed pages can return to the disk in small steps
@@ -118,7 +122,8 @@ class SqliteStore:
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Put the open group on stable storage and return the topics that it wakes.
 
-        Raises Unavailable when nothing of the group was committed, StoreFailed when that is unknown.
+        Raises Unavailable when nothing of the group was committed, StoreFailed when that is
+        unknown.
         """
         if not self._open:
             return ()
@@ -170,8 +175,9 @@ class SqliteStore:
 class SqliteTx:
     """The one transaction handle; valid only while `SqliteStore.transact` runs a work.
 
-    Definitions that every request reads are cached by `cached`; a statement that writes their table,
-    and anything that undoes one, empties the cache. All writes pass here, so it is never stale.
+    Definitions that every request reads are cached by `cached`; a statement that writes their
+    table, and anything that undoes one, empties the cache. All writes pass here, so it is never
+    stale.
     """
 
     def __init__(
@@ -217,7 +223,7 @@ class SqliteTx:
         return row._make(found[0]) if found else None
 
     def cached(self, row: Any, statement: str, /, *values: Any) -> Any | None:
-        """Return the first row of a single-table select, bound by position, from memory if it can."""
+        """Return the first row of a single-table select, from memory if it can."""
         key = (statement, *values)
         found = self._cache.get(key, _MISSING)
         if found is _MISSING:
@@ -279,7 +285,8 @@ class SqliteTx:
     def tally(self, statement: str, key: int, /, **amounts: int) -> None:
         """Add to a counter row by a statement that takes :key and an amount for each counter.
 
-        Additions of one group are joined and written once; a counter that none of them names gets 0.
+        Additions of one group are joined and written once; a counter that none of them names gets
+        0.
         """
         sums = self._tallies.get((statement, key))
         if sums is None:

@@ -1,7 +1,9 @@
 """Named SQL statements and schema steps, read from the .sql file beside each service.
 
--- schema 1: one sentence            the statements of a migration step, run once, in order of number
--- name: claim                       a named statement; the lines of comment after it say what it does
+-- schema 1: one sentence            the statements of a migration step, run once, in order of
+number
+-- name: claim                       a named statement; the lines of comment after it say what it
+does
 """
 
 from __future__ import annotations

@@ -86,7 +86,8 @@ class Store(Protocol):
         """Put the open group on stable storage and return the topics that it wakes.
 
         Raises Unavailable when nothing of the group was committed (the disk is full), and
-        StoreFailed when the state of the disk is unknown: then nothing may be acknowledged any more.
+        StoreFailed when the state of the disk is unknown: then nothing may be acknowledged any
+        more.
         """
         ...
 
@@ -100,4 +101,6 @@ class Store(Protocol):
 
 
 class StoreFailed(Exception):
-    """A sync or a write of the log failed: the process must say so and exit; a restart finds the truth."""
+    """A sync or a write of the log failed: the process must say so and exit; a restart finds the
+    truth.
+    """

@@ -133,7 +133,7 @@ class Pump:
 
     @property
     def _free(self) -> int:
-        return self._scale.whole - len(self._running) - len(self._waiting) - len(self._ready)
+        return self._scale.slots - len(self._running) - len(self._waiting) - len(self._ready)
 
     def next_ms(self, now_ms: Millis) -> Millis:
         """Return when it has something to do though nothing has happened; NEVER when only events count."""
@@ -337,7 +337,7 @@ class Pump:
         due = [batch for at_ms, batch in self._waiting if at_ms <= now_ms]
         self._waiting = [(at_ms, batch) for at_ms, batch in self._waiting if at_ms > now_ms]
         taken = len(self._running) + len(self._waiting) + len(due)
-        while self._ready and taken < self._scale.whole:
+        while self._ready and taken < self._scale.slots:
             due.append(self._ready.popleft())
             taken += 1
         for batch in due:

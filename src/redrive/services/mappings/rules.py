@@ -14,11 +14,11 @@ TRANSITIONS = frozenset(["Creating", "Enabling", "Disabling", "Updating", "Delet
 """States that end by themselves."""
 
 SLOTS_FIRST = 5
-"""Concurrent batches of a mapping at rest. AWS: Lambda Developer Guide, "Scaling for SQS": starts at 5, grows by
-300 a minute up to 1,250."""
-SLOTS_A_MINUTE = 300
+"""Concurrent batches of a mapping at rest. AWS: Lambda Developer Guide, "Scaling for SQS": it starts
+at 5 and grows by 300 a minute up to 1,250."""
 SLOTS_MAX = 1_250
-SLOTS_MIN = 1
+SLOT_MS = MINUTE_MS // 300
+"""How long one slot takes to grow."""
 
 VISIBILITY_MARGIN_MS = 30 * SECOND_MS
 """AWS: Lambda Developer Guide, "Configuring a queue": window + timeout + 30 s where the window needs it."""
@@ -67,15 +67,18 @@ def back_off_ms(attempt: int) -> int:
 
 
 class Scale(NamedTuple):
-    """How many batches a mapping may have under way: the whole part of `slots`, as of `at_ms`."""
+    """How many batches a mapping may have under way, as of at_ms.
 
-    slots: float
+    It is counted in the time that so many slots take to grow, so that nothing is rounded.
+    """
+
+    credit_ms: int
     at_ms: Millis
 
     @property
-    def whole(self) -> int:
+    def slots(self) -> int:
         """Return the number of batches."""
-        return int(self.slots)
+        return self.credit_ms // SLOT_MS
 
 
 def slots_max(concurrency_max: int | None) -> int:
@@ -85,37 +88,38 @@ def slots_max(concurrency_max: int | None) -> int:
 
 def first_scale(now_ms: Millis, most: int) -> Scale:
     """Return where a mapping starts."""
-    return Scale(float(min(SLOTS_FIRST, most)), now_ms)
+    return Scale(min(SLOTS_FIRST, most) * SLOT_MS, now_ms)
 
 
 def rescale(scale: Scale, now_ms: Millis, most: int, *, saturated: bool, backlog: bool) -> Scale:
     """Let the time since scale.at_ms count, during which the queue was as the flags say.
 
-    Saturated (a backlog, and every slot taken): growth towards `most`. A backlog that the slots cope
-    with: no change. No backlog: back to the level of rest, from above or below, at the same pace.
+    Saturated (a backlog, and every slot taken): growth towards `most`. A backlog that the slots
+    cope with: no change. No backlog: back to rest, from above or below, at the same pace.
     """
     assert now_ms >= scale.at_ms
-    change = (now_ms - scale.at_ms) * SLOTS_A_MINUTE / MINUTE_MS
-    rest = min(SLOTS_FIRST, most)
-    slots = min(scale.slots, most)
+    passed_ms = now_ms - scale.at_ms
+    most_ms, rest_ms = most * SLOT_MS, min(SLOTS_FIRST, most) * SLOT_MS
+    credit_ms = min(scale.credit_ms, most_ms)
     if saturated:
-        slots = min(slots + change, most)
+        credit_ms = min(credit_ms + passed_ms, most_ms)
+    elif not backlog and credit_ms > rest_ms:
+        credit_ms = max(credit_ms - passed_ms, rest_ms)
     elif not backlog:
-        slots = max(slots - change, rest) if slots > rest else min(slots + change, rest)
-    return Scale(slots, now_ms)
+        credit_ms = min(credit_ms + passed_ms, rest_ms)
+    return Scale(credit_ms, now_ms)
 
 
 def set_back(scale: Scale) -> Scale:
     """Return half as many slots, at least one: the function has failed or is throttled."""
-    return scale._replace(slots=max(scale.slots / 2, SLOTS_MIN))
+    return scale._replace(credit_ms=max(scale.credit_ms // 2, SLOT_MS))
 
 
 def grows_at_ms(scale: Scale, most: int) -> Millis:
     """Return when a saturated mapping gets its next slot; NEVER at its limit."""
-    if scale.whole >= most:
+    if scale.slots >= most:
         return NEVER
-    missing = scale.whole + 1 - scale.slots
-    return Millis(scale.at_ms + int(missing * MINUTE_MS / SLOTS_A_MINUTE) + 1)
+    return Millis(scale.at_ms + SLOT_MS - scale.credit_ms % SLOT_MS)
 
 
 # --- outcome -----------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ class Settlements:
     @property
     def is_stuck(self) -> bool:
         """Tell whether the store has refused one: more batches would only wait longer."""
-        return any(attempts for _at, attempts, _what in self._due)
+        waiting = any(attempts for _at, attempts, _what in self._due)
+        return waiting or any(attempts for attempts, _what in self._asked.values())
 
     @property
     def next_ms(self) -> Millis:

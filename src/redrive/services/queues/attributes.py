@@ -124,11 +124,12 @@ def merge(
 
 
 def _settle_encryption(merged: dict[str, str], given: Mapping[str, str]) -> None:
-    """Keep the two kinds of encryption apart. AWS: as captured (the KMS key switches SSE-SQS off)."""
+    """Keep the kinds of encryption apart. AWS: as captured (a KMS key switches SSE-SQS off)."""
     if given.get("KmsMasterKeyId") and given.get("SqsManagedSseEnabled") == "true":
         raise ServiceError(
             "InvalidAttributeName",
-            "You can use one type of server-side encryption (SSE) at one time. You can either enable"
+            "You can use one type of server-side encryption (SSE) at one time. You can either"
+            " enable"
             " KMS SSE or SQS SSE.",
         )
     if given.get("KmsMasterKeyId"):
@@ -151,12 +152,11 @@ def _parse_object(name: str, value: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
+        kind = "redrive policy" if name == "RedrivePolicy" else "redrive allow policy"
         raise ServiceError(
             "InvalidParameterValue",
             f"Value {value} for parameter {name} is invalid. Reason: Amazon SQS can't create the"
-            f" redrive policy, as it's in an unsupported format."
-            if name == "RedrivePolicy"
-            else f"Value {value} for parameter {name} is invalid. Reason: {name} is not a valid JSON map.",
+            f" {kind}, as it's in an unsupported format.",
         )
     return parsed
 
@@ -262,7 +262,7 @@ def settings(attributes: Mapping[str, str], account: str, region: str) -> Settin
 
 
 def first_difference(queue: Queue, given: Mapping[str, str]) -> str | None:
-    """Return the first attribute of a repeated CreateQueue that differs from the queue's, or None."""
+    """Return the first attribute of a repeated CreateQueue that differs from the queue's."""
     shown = stored(queue)
     for name, value in given.items():
         default = NUMBERS[name].default if name in NUMBERS else ""
@@ -272,7 +272,7 @@ def first_difference(queue: Queue, given: Mapping[str, str]) -> str | None:
 
 
 def stored(queue: Queue) -> dict[str, str]:
-    """Return the attributes that do not change by themselves; values are text, as AWS shows them."""
+    """Return the attributes that do not change by themselves; all values are text."""
     attributes: dict[str, str] = orjson.loads(queue.attributes)
     shown = {name: str(NUMBERS[name].default) for name in _SHOWN_WHEN_UNSET}
     shown["SqsManagedSseEnabled"] = "true"

@@ -94,7 +94,8 @@ def admit(queue: Queue, params: Mapping[str, Any], *, many: bool) -> Content:
 def is_forbidden(text: str, raw: bytes) -> bool:
     """Tell whether a text holds a character that SQS does not take. AWS: API_SendMessage.
 
-    `raw` is its UTF-8. ASCII, the common case, is judged by one table: a sixth of the search's cost.
+    `raw` is its UTF-8. ASCII, the common case, is judged by one table: a sixth of the search's
+    cost.
     """
     if len(raw) == len(text):
         return bool(raw.translate(None, _ALLOWED_ASCII))
@@ -127,7 +128,8 @@ def _group_id(params: Mapping[str, Any]) -> str | None:
         raise ServiceError(
             "InvalidParameterValue",
             f"Value {params['MessageDeduplicationId']} for parameter MessageDeduplicationId is"
-            " invalid. Reason: The request include parameter that is not valid for this queue type.",
+            " invalid. Reason: The request include parameter that is not valid for this queue"
+            " type.",
         )
     group: str | None = params.get("MessageGroupId")
     return group

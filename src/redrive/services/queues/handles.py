@@ -1,8 +1,8 @@
 """Message ids and receipt handles: a message's sequence number in clothes that AWS's users know.
 
 A MessageId is a version 7 UUID of the sequence number, so that a message is found by its id without
-an index. A receipt handle names heap, sequence number and number of the receive; the latest receive's
-is the current one. Neither is a secret: whoever may receive may know them.
+an index. A receipt handle names heap, sequence number and number of the receive; the latest
+receive's is the current one. Neither is a secret: whoever may receive may know them.
 """
 
 from __future__ import annotations

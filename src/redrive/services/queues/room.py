@@ -1,4 +1,6 @@
-"""What the operations of the queues service share: the salt of its ids, access to queues, life-lines."""
+"""What the operations of the queues service share: the salt of its ids, access to queues, life-
+lines.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,9 @@ def does_not_exist() -> ServiceError:
 def find(tx: Tx, url: str, context: Context, action: str) -> Queue:
     """Return the queue that a URL names, or refuse.
 
-    The last two segments of the path are account and name, whatever host the client believes in; the
-    region is the request's. Another account's queue needs a policy that allows the action.
-    AWS: SQS Developer Guide, "Queue and message identifiers"; API_AddPermission.
+    The last two segments of the path are account and name, whatever host the client believes in;
+    the region is the request's. Another account's queue needs a policy that allows the action. AWS:
+    SQS Developer Guide, "Queue and message identifiers"; API_AddPermission.
     """
     parts = url.rstrip("/").rsplit("/", 2)
     if len(parts) == 3 and len(parts[1]) == 12 and parts[1].isdigit():

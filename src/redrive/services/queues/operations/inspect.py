@@ -77,8 +77,9 @@ def _peeked(message: Message, now_ms: int) -> dict[str, Any]:
 def explain_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
     """Return a message's life-line, from its sending to now (internal; for the command line).
 
-    Events carry AtMs, Kind and what is known; a failure carries the function's error. A first-try success
-    has no history: its line comes from its row or, once deleted, from the ring of recent successes.
+    Events carry AtMs, Kind and what is known; a failure carries the function's error. A first-try
+    success has no history: its line comes from its row or, once deleted, from the ring of recent
+    successes.
     """
     identity: str = params["MessageId"]
     seq = parse_message_id(identity.strip().lower(), room.salt)
@@ -95,7 +96,8 @@ def explain_message(room: Queues, tx: Tx, params: Params, context: Context) -> R
     if message is None and not events and recent is None:
         raise ServiceError(
             "ResourceNotFoundException",
-            f"Nothing is remembered of message {identity}: it was deleted after its first receive, or"
+            f"Nothing is remembered of message {identity}: it was deleted after its first"
+            " receive, or"
             " its history was too old to keep.",
             status=404,
         )

@@ -62,7 +62,8 @@ def start_message_move_task(room: Queues, tx: Tx, params: Params, context: Conte
         _own_queue(tx, destination_arn, context, "StartMessageMoveTask", "DestinationArn")
     if any(task.status in ("RUNNING", "CANCELLING") for task in _tasks(tx, source.arn, 1)):
         raise _invalid(
-            "There is already a task running. Only one active task is allowed for a source queue arn"
+            "There is already a task running. Only one active task is allowed for a source queue"
+            " arn"
             " at a given time."
         )
     active = tx.one(Number, "queues.running_moves_of", account=context.caller.account)

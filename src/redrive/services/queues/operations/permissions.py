@@ -48,14 +48,16 @@ def add_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Re
         if action not in _ACTIONS:
             raise ServiceError(
                 "InvalidParameterValue",
-                f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner"
+                f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue"
+                " owner"
                 " is allowed to invoke this action.",
             )
     for account in accounts:
         if len(account) != 12 or not account.isdigit():
             raise ServiceError(
                 "InvalidParameterValue",
-                f"Value {[account]} for parameter PrincipalId is invalid. Reason: Unable to verify.",
+                f"Value {[account]} for parameter PrincipalId is invalid. Reason: Unable to"
+                " verify.",
             )
     policy = _policy(queue)
     if any(statement.get("Sid") == label for statement in policy["Statement"]):

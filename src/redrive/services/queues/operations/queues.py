@@ -97,13 +97,15 @@ def _check_redrive(tx: Tx, dlq_arn: str | None, source_arn: str) -> None:
     if dlq is None:
         raise ServiceError(
             "InvalidParameterValue",
-            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: Dead letter target does"
+            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: Dead letter target"
+            " does"
             " not exist.",
         )
     if not attributes_rules.admits_source(orjson.loads(dlq.attributes), source_arn):
         raise ServiceError(
             "InvalidParameterValue",
-            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: The redrive allow policy"
+            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: The redrive allow"
+            " policy"
             f" of the dead-letter queue does not permit the source queue {source_arn}.",
         )
 
@@ -151,7 +153,8 @@ def _page(params: Params) -> tuple[int, str]:
     if not 1 <= limit <= LIST_RESULTS_MAX:
         raise ServiceError(
             "InvalidParameterValue",
-            f"Value {limit} for parameter MaxResults is invalid. Reason: MaxResults must be an integer"
+            f"Value {limit} for parameter MaxResults is invalid. Reason: MaxResults must be an"
+            " integer"
             f" between 1 and {LIST_RESULTS_MAX}.",
         )
     token = params.get("NextToken")
@@ -192,7 +195,9 @@ def get_queue_attributes(room: Queues, tx: Tx, params: Params, context: Context)
 
 
 def measure(tx: Tx, queue: Queue, now_ms: Millis) -> tuple[Counts, Hidden]:
-    """Return a queue's counters, with what the open group adds, and what is hidden at this instant."""
+    """Return a queue's counters, with what the open group adds, and what is hidden at this
+    instant.
+    """
     counts: Counts | None = tx.one(Counts, "queues.counts", queue=queue.id)
     hidden: Hidden | None = tx.one(Hidden, "queues.count_hidden", heap=queue.heap, now_ms=now_ms)
     assert counts is not None
@@ -205,7 +210,7 @@ def measure(tx: Tx, queue: Queue, now_ms: Millis) -> tuple[Counts, Hidden]:
 
 
 def set_queue_attributes(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
-    """Change attributes; they hold at once. AWS: API_SetQueueAttributes (there: within a minute)."""
+    """Change attributes, at once. AWS: API_SetQueueAttributes (there: within a minute)."""
     queue = find(tx, params["QueueUrl"], context, "SetQueueAttributes")
     given: Mapping[str, str] = params["Attributes"]
     attributes_rules.check_names(given, creating=False)
@@ -247,7 +252,7 @@ def _drop_heap(tx: Tx, heap: int, now_ms: Millis) -> None:
 
 
 def delete_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
-    """Delete a queue and its messages; one that is gone already is no error. AWS: API_DeleteQueue."""
+    """Delete a queue and its messages; a missing one is no error. AWS: API_DeleteQueue."""
     try:
         queue = find(tx, params["QueueUrl"], context, "DeleteQueue")
     except ServiceError as error:

@@ -1,4 +1,4 @@
-"""The internal operation that reclaims what is over: old messages, dropped heaps, old life-lines."""
+"""The internal operation that reclaims what is over: messages, dropped heaps, life-lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ REAP_CHUNK = 500
 
 
 def reap(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
-    """Remove one chunk of each kind; More tells whether there is another (internal; for the reaper)."""
+    """Remove one chunk of each kind; More tells whether there is another (internal; for the
+    reaper).
+    """
     now_ms = context.now_ms
     more = _reap_heaps(tx)
     for queue in tx.rows(Queue, "queues.all_queues"):
@@ -82,7 +84,7 @@ def _reap_history(tx: Tx, now_ms: int) -> bool:
 
 
 def reset_account(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
-    """Remove every queue of the caller's account, in every region (internal; for /_redrive/reset)."""
+    """Remove every queue of the caller's account, in all regions (for /_redrive/reset)."""
     for queue in tx.rows(Queue, "queues.all_queues"):
         if queue.account == context.caller.account:
             remove(tx, queue, context.now_ms)

@@ -74,7 +74,8 @@ def _in_flight_is_full(tx: Tx, queue: Queue, now_ms: int) -> bool:
 
 
 def claim(tx: Tx, queue: Queue, limit: int, visibility_ms: int, now_ms: Millis) -> list[Message]:
-    """Lease up to `limit` due messages until now + visibility_ms; bury and drop those that are due it.
+    """Lease up to `limit` due messages until now + visibility_ms; bury and drop those that are due
+    it.
 
     The messages returned show the receive that this is.
     """

@@ -94,7 +94,9 @@ def _entry_bytes(entry: Mapping[str, Any]) -> int:
 
 
 def check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a batch as a whole: empty, too many, malformed or repeated ids. AWS: texts as captured."""
+    """Refuse a batch as a whole: empty, too many, malformed or repeated ids. AWS: texts as
+    captured.
+    """
     if not entries:
         raise ServiceError(
             "EmptyBatchRequest",
@@ -112,7 +114,8 @@ def check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
         if _ENTRY_ID.fullmatch(identity) is None:
             raise ServiceError(
                 "InvalidBatchEntryId",
-                "A batch entry id can only contain alphanumeric characters, hyphens and underscores."
+                "A batch entry id can only contain alphanumeric characters, hyphens and"
+                " underscores."
                 " It can be at most 80 letters long.",
             )
         if identity in seen:

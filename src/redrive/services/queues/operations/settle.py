@@ -31,8 +31,8 @@ def _parse(text: str) -> Handle:
 def delete_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
     """Delete a message by the handle of its latest receive, lapsed or not.
 
-    What is gone already is deleted silently; an older receive's handle succeeds and deletes nothing.
-    AWS: API_DeleteMessage; lapsed handles as captured.
+    What is gone already is deleted silently; an older receive's handle succeeds and deletes
+    nothing. AWS: API_DeleteMessage; lapsed handles as captured.
     """
     queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
     _delete(room, tx, queue, params["ReceiptHandle"], context, None)
@@ -112,7 +112,8 @@ def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> 
     if not 0 <= timeout <= VISIBILITY_MS_MAX // SECOND_MS:
         raise ServiceError(
             "InvalidParameterValue",
-            f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must"
+            f"Value {timeout} for parameter VisibilityTimeout is invalid. Reason:"
+            " VisibilityTimeout must"
             " be an integer between 0 and 43200.",
         )
     heap = tx.one(Number, "queues.heap_of", seq=handle.seq)
@@ -120,7 +121,8 @@ def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> 
     if message is None or heap is None or heap.value != queue.heap or handle.heap != queue.heap:
         raise ServiceError(
             "InvalidParameterValue",
-            f"Value {text} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is"
+            f"Value {text} for parameter ReceiptHandle is invalid. Reason: Message does not exist"
+            " or is"
             " not available for visibility timeout change.",
         )
     if message.receives != handle.receives:
@@ -134,8 +136,8 @@ def settle_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Resu
     """Settle what one invocation made of a batch, in one transaction (internal; for mappings).
 
     params: QueueArn, Delete and Keep (receipt handles), RequestId, FunctionArn, Outcome (failed or
-    throttled), Error (JSON text of the function's error, or None). What is kept stays hidden until its
-    visibility timeout ends; that is the retry. Returns how many were deleted and kept.
+    throttled), Error (JSON text of the function's error, or None). What is kept stays hidden until
+    its visibility timeout ends; that is the retry. Returns how many were deleted and kept.
     """
     queue = find_by_arn(tx, params["QueueArn"])
     if queue is None:

@@ -183,7 +183,11 @@ class World:
         """Create a mapping."""
         arn = queue_arn(REGION, ACCOUNT, queue)
         return self.call(
-            "lambda", "CreateEventSourceMapping", EventSourceArn=arn, FunctionName=function, **options
+            "lambda",
+            "CreateEventSourceMapping",
+            EventSourceArn=arn,
+            FunctionName=function,
+            **options,
         )
 
     def ready(self, queue: dict[str, Any] | None = None, **options: Any) -> str:
