@@ -54,20 +54,16 @@ class Options:
 def run_all(options: Options) -> Results:
     """Run what was asked for and return the medians."""
     results: Results = {}
+    rivals = (options.subject, *options.peers)
     if options.wants("start"):
-        for kind in (options.subject, *options.peers):
-            _note(f"start · {kind.name}")
-            found = measure_start(kind, rounds=2 * options.rounds - 1)
-            results.setdefault("start", {})[kind.name] = found
-    if options.wants("up") and (up := measure_up(rounds=options.rounds)):
-        results["up"] = {Redrive.name: up}
-    for kind in (options.subject, *options.peers):
-        # Cold starts first, on servers of their own: the first one must find no warm parent.
-        if options.wants("cold"):
-            _note(f"cold · {kind.name}")
-            with kind() as server:
-                found = measure_cold(server, Client(server.port), "cold", count=6 * options.rounds)
-                results.setdefault("cold", {})[kind.name] = found
+        results["start"] = _once_each(
+            "start", rivals, lambda kind: measure_start(kind, rounds=2 * options.rounds - 1)
+        )
+    if options.wants("up"):
+        results["up"] = _once_each("up", (Redrive,), lambda _: measure_up(rounds=options.rounds))
+    if options.wants("cold"):
+        # On servers of their own: the first one must find no warm parent.
+        results["cold"] = _once_each("cold", rivals, lambda kind: _cold(kind, 6 * options.rounds))
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(kind()) for kind in (options.subject, Bare, *options.peers)]
         for group in ("send", "send-batch", "drain"):
@@ -78,6 +74,27 @@ def run_all(options: Options) -> Results:
             if options.wants(group):
                 results[group] = _function_workload(group, workers, options)
     return results
+
+
+def _cold(kind: type[Server], count: int) -> Figures:
+    with kind() as server:
+        return measure_cold(server, Client(server.port), "cold", count=count)
+
+
+def _once_each(
+    title: str, kinds: tuple[type[Server], ...], measure: Callable[[type[Server]], Figures | None]
+) -> dict[str, Figures]:
+    found = {}
+    for kind in kinds:
+        _note(f"{title} · {kind.name}")
+        try:
+            figures = measure(kind)
+        except (RuntimeError, OSError) as error:
+            _note(f"{kind.name} failed at {title}: {error}\n")
+            continue
+        if figures is not None:
+            found[kind.name] = figures
+    return found
 
 
 def _queue_workloads(group: str, servers: list[Server], options: Options) -> Results:

@@ -210,7 +210,8 @@ class Client:
             self._connection.close()
             response, body = self._exchange(method, path, json.dumps(params), headers)
         if not 200 <= response.status < 300:
-            raise RuntimeError(f"{method} {path} {headers}: {response.status} {body[:500]!r}")
+            target = headers.get("X-Amz-Target", "")
+            raise RuntimeError(f"{method} {path} {target}: {response.status} {body[:500]!r}")
         return json.loads(body) if body else {}
 
     def _exchange(

@@ -33,7 +33,13 @@ OWNERS = {
     "asyncio": {"shell/http.py", "shell/loop.py", "shell/server.py", "app.py"},
     "uvloop": {"shell/server.py"},
     "httptools": {"shell/http.py"},
-    "apsw": {"store/sqlite.py", "store/migrations.py", "sim/vfs.py"},
+    "apsw": {
+        "store/sqlite.py",
+        "store/sidefile.py",
+        "store/migrations.py",
+        "sim/vfs.py",
+        "sim/world.py",
+    },
     "botocore": set[str](),  # its models are read as files; its code is never imported
 }
 BANNED_CALLS = {
@@ -44,8 +50,8 @@ BANNED_CALLS = {
     ("datetime", "today"): set[str](),
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "provider"}
-WIDE_CATCHES = {"services/dispatch.py", "store/sqlite.py"}
-"""The savepoint and the one boundary between a bug of ours and the loop. The child process's boundary
+WIDE_CATCHES = {"services/dispatch.py", "store/sqlite.py", "sim/replay.py"}
+"""The savepoint, the one boundary between a bug of ours and the loop, and the simulator's report. The child process's boundary
 is in runtime/bootstrap, which is not ours to import and is checked by its own tests."""
 
 

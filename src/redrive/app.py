@@ -8,12 +8,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import redrive
 from redrive.config import Config
-from redrive.core.effects import Caller, Ran, Run
+from redrive.core.effects import Caller, Ran, Run, Worker
 from redrive.runtime.executor import Executor
 from redrive.runtime.offered import offer_sdk
 from redrive.services.dispatch import Dispatch
@@ -23,11 +24,26 @@ from redrive.services.functions.courier import Courier, Dropped
 from redrive.services.functions.room import Functions
 from redrive.services.functions.sweeper import Sweeper
 from redrive.services.identity import operations as identity
+from redrive.services.mappings import operations as mappings
+from redrive.services.mappings.poller import Poller
+from redrive.services.mappings.room import Mappings
 from redrive.services.queues import operations as queues
 from redrive.services.queues.mover import Mover
 from redrive.services.queues.reaper import Reaper
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
+from redrive.services.stacks import operations as stacks
+from redrive.services.stacks.deployer import Deployer
+from redrive.services.telemetry import operations as telemetry_operations
+from redrive.services.telemetry.book import LogBook
+from redrive.services.telemetry.room import Telemetry
+from redrive.services.telemetry.scribe import Scribe
+from redrive.services.telemetry.watch import (
+    deployment_note,
+    note_buried,
+    watched_runs,
+    watched_settling,
+)
 from redrive.shell.front import Front
 from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
@@ -44,10 +60,13 @@ from redrive.wire.messages import Request
 log = logging.getLogger("redrive")
 
 _SERVICES = Path(__file__).parent / "services"
-STATEMENTS = tuple(_SERVICES / name / f"{name}.sql" for name in ("queues", "functions"))
-_WORKERS_CALLER = Caller(
-    "000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000"
+STATEMENTS = tuple(
+    _SERVICES / name / f"{name}.sql" for name in ("queues", "functions", "mappings", "stacks")
 )
+OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
+_RESETS = ("mappings", "lambda", "sqs", "stacks")
+_SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
+"""As whom the server's own workers ask; what they do belongs to no account."""
 
 
 class App:
@@ -60,54 +79,71 @@ class App:
         port: int,
         failed: Callable[[StoreFailed], None],
     ) -> None:
-        self._config = config
         self._data = Path(config.data).absolute()
-        self.origin = f"http://{config.host}:{port}"
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        self.origin = f"http://{host}:{port}"
+        self._faults = 0
+        self._revisions: dict[str, str] = {}
         chance = SystemChance()
         self._store = SqliteStore(str(self._data / "redrive.db"), load_statements(STATEMENTS))
-        clock = SystemClock(self._store.high_water_ms)
+        self._clock = clock = SystemClock(self._store.high_water_ms)
         self._started_ms = clock()
-        self._faults = 0
-        registry = Registry(self._store)
-        queues.register(registry, Queues(self._store, chance))
-        functions.register(registry, Functions(CodeStore(self._data / "code"), chance))
-        identity.register(registry)
-        self._store.commit(clock())
+        self._telemetry = Telemetry(LogBook(str(self._data / "telemetry.db")), clock())
         pump = Pump(loop, clock, self._store, failed)
         self._dispatch = pump.dispatch = Dispatch(
-            registry,
+            self._register(chance),
             self._store,
             clock=clock,
             chance=chance,
-            run=self._run,
+            run=watched_runs(self._run, self._telemetry, clock),
             origin=self.origin,
             stirred=pump.stir,
             fault=self._fault,
+            failed=failed,
         )
-        self._clock = clock
+        self._telemetry.wake = self._dispatch.wake
         self._executor = Executor(
             LoopReactor(loop, clock),
             endpoint_url=self.origin,
             work_dir=self._data / "run",
-            on_log=lambda chunk: None,
+            on_log=self._telemetry.append,
             extra_site_path=offer_sdk(self._data / "sdk"),
         )
-        self._revisions: dict[str, str] = {}
         self._front = Front(
-            Endpoint(("sqs", "lambda", "sts")),
+            Endpoint(("sqs", "lambda", "sts", "redrive"), OWN_MODELS),
             self._dispatch,
             Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins)),
             stir=pump.stir,
             health=self.health,
-            resets=("sqs", "lambda") if config.allow_reset else None,
+            resets=_RESETS if config.allow_reset else None,
         )
-        for worker in (
-            Mover(_WORKERS_CALLER),
-            Reaper(_WORKERS_CALLER),
+        for worker in self._workers(chance):
+            self._dispatch.post(worker)
+
+    def _register(self, chance: SystemChance) -> Registry:
+        """Make the rooms and add their operations; what the rooms write is committed."""
+        registry = Registry(self._store)
+        telemetry = self._telemetry
+        queues.register(registry, Queues(self._store, chance, partial(note_buried, telemetry)))
+        functions.register(registry, Functions(CodeStore(self._data / "code"), chance))
+        mappings.register(registry, Mappings(chance))
+        stacks.register(registry)
+        identity.register(registry)
+        telemetry_operations.register(registry, telemetry)
+        registry.watch("sqs", "SettleBatch", lambda op: watched_settling(op, telemetry))
+        self._store.commit(self._clock())
+        return registry
+
+    def _workers(self, chance: SystemChance) -> tuple[Worker, ...]:
+        return (
+            Mover(_SELF),
+            Reaper(_SELF),
             Courier(self._dropped),
             Sweeper(),
-        ):
-            self._dispatch.post(worker)
+            Poller(_SELF, chance),
+            Deployer(_SELF, deployment_note(self._telemetry)),
+            Scribe(self._telemetry),
+        )
 
     def _run(self, run: Run, done: Callable[[Ran], None]) -> None:
         environment = run.environment
@@ -165,6 +201,8 @@ class App:
     def close(self) -> None:
         """End the processes, release the files."""
         self._executor.close()
+        self._telemetry.flush_all(self._clock())
+        self._telemetry.book.close()
         self._store.close()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ class Config:
             raise ConfigError(f"port {self.port} is not between 0 and 65535")
         if self.log_format not in ("auto", "text", "json"):
             raise ConfigError(f"log_format {self.log_format!r} is not auto, text or json")
-        if self.drain_s < 0:
-            raise ConfigError(f"drain_s {self.drain_s} is negative")
+        if not 0 <= self.drain_s < inf:
+            raise ConfigError(f"drain_s {self.drain_s} is not a length of time")
         if self.host not in ("127.0.0.1", "::1", "localhost"):
             raise ConfigError(
                 f"host {self.host!r} is not a loopback address: binding beyond loopback requires"
@@ -54,7 +55,7 @@ def load_config(folder: Path, environment: Mapping[str, str], flags: Mapping[str
     if path.exists():
         try:
             table = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ConfigError(f"{path}: {error}") from error
         for name, value in table.items():
             merged[name] = _fit(name, value, str(path))
@@ -68,7 +69,7 @@ def load_config(folder: Path, environment: Mapping[str, str], flags: Mapping[str
     return Config(**merged)
 
 
-_KINDS = {field.name: type(field.default) for field in fields(Config)}
+_KINDS: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(Config)}
 
 
 def _fit(name: str, value: Any, where: str) -> Any:

@@ -1,4 +1,9 @@
-"""`python -m tests.crash [KILLS] [--seed SEED]`: any number of kills, 50 a directory."""
+"""`python -m tests.crash [KILLS] [--seed SEED]`: any number of kills, 50 a directory.
+
+A seed fixes all that is drawn (requests, bodies, moments); how the clients' threads and the server
+take turns is the machine's affair. So a seed that found a fault finds it again most of the time,
+not always: the files that are kept show what it left behind.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ server starts, so that one can see that the crash tests notice.
     lost-tail     the end of the log is missing at the start, as if it had never been synced
     full          no write reaches the disk while FOLDER/fault exists (ENOSPC)
     sync          every sync fails while FOLDER/fault exists (EIO)
+    sync-once     one sync fails when FOLDER/fault exists, as Linux reports it: the pages are gone
+                  and the next sync succeeds; what is done after it is noted in FOLDER/after
 """
 
 from __future__ import annotations
@@ -53,6 +55,8 @@ def plant_lost_tail(folder: Path) -> None:
 def plant_disk_fault(kind: str, switch: Path) -> apsw.VFS:
     """Put a file system in front of SQLite's own that fails on demand."""
     system = apsw.vfs_names()[0]
+    failed: list[bool] = []
+    after = switch.with_name("after")
 
     class Disk(apsw.VFS):
         def __init__(self) -> None:
@@ -65,10 +69,17 @@ def plant_disk_fault(kind: str, switch: Path) -> apsw.VFS:
         def xWrite(self, data: Any, offset: int) -> None:
             if kind == "full" and switch.exists():
                 raise apsw.FullError("planted: no space left on device")
+            if failed:
+                after.write_text(f"a write of {len(data)} bytes at {offset}")
             super().xWrite(data, offset)
 
         def xSync(self, flags: int) -> None:
-            if kind == "sync" and switch.exists():
+            if failed:
+                after.write_text("a sync")
+            if kind.startswith("sync") and switch.exists():
+                if kind == "sync-once":
+                    switch.unlink()
+                    failed.append(True)
                 raise apsw.IOError("planted: the sync failed")
             super().xSync(flags)
 

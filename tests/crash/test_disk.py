@@ -106,6 +106,23 @@ def test_failed_sync_ends_the_server(tmp_path: Path) -> None:
     _check_after_restart(tmp_path, server.port, url, ledger)
 
 
+def test_failed_sync_is_the_last(tmp_path: Path) -> None:
+    """After a failed sync nothing more is written or synced, though a second sync would succeed."""
+    server, ledger = _server(tmp_path, "sync-once"), Ledger()
+    server.start()
+    try:
+        url = _create(server)
+        threads = start_load(server, url, ledger, Random(1), "life")
+        (tmp_path / "fault").touch()
+        for thread in threads:
+            thread.join()
+        assert server.wait_for_exit() == 74
+    finally:
+        server.kill()
+    assert not (tmp_path / "after").exists(), (tmp_path / "after").read_text()
+    _check_after_restart(tmp_path, server.port, url, ledger)
+
+
 def test_failed_write_under_load_ends_the_server(tmp_path: Path) -> None:
     """A write that the kernel refuses under load loses nothing that was acknowledged."""
     server, ledger = CrashServer(tmp_path), Ledger()
@@ -120,4 +137,5 @@ def test_failed_write_under_load_ends_the_server(tmp_path: Path) -> None:
         server.kill()
     assert ledger.sends > 0
     assert "the store failed" in server.log.read_text()
+    assert "a bug of ours" not in server.log.read_text()
     _check_after_restart(tmp_path, server.port, url, ledger)

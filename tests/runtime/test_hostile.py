@@ -108,7 +108,9 @@ def test_grandchildren_die_at_the_timeout(world):
     )
     ran = world.run(function)
     assert ran.status == "timeout"
-    pids = [int(word) for word in ran.log_tail.decode().partition("pids ")[2].split("\n")[0].split()]
+    pids = [
+        int(word) for word in ran.log_tail.decode().partition("pids ")[2].split("\n")[0].split()
+    ]
     assert len(pids) == 3
     world.reactor.until(lambda: not any(is_running(pid) for pid in pids))
 

@@ -10,25 +10,40 @@ import click
 import redrive
 
 _COMMANDS = {
-    "serve": "redrive.cli.serve",
+    "up": ("redrive.cli.up", "Run a template on this machine, and show what happens."),
+    "serve": ("redrive.cli.serve", "Run the server alone, in the foreground."),
+    "queues": ("redrive.cli.queues", "Show the queues and how many messages they hold."),
+    "messages": ("redrive.cli.queues", "Look at a queue's messages without receiving them."),
+    "explain": ("redrive.cli.explain", "Tell what happened to a message, from its sending on."),
+    "move": ("redrive.cli.move", "Move a dead-letter queue's messages back, and wait for it."),
+    "logs": ("redrive.cli.functions", "Show what a function wrote."),
+    "invoke": ("redrive.cli.functions", "Invoke a function and print its answer."),
 }
+"""Each command's module and what the list of commands says of it, so that the list loads none."""
 
 
 class _Lazy(click.Group):
-    """Loads a command's module when it is named, so that `serve` does not pay for the others."""
+    """Loads a command's module when it is named, so that none pays for the others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = _COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(module), cmd_name)
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_module, said) in _COMMANDS.items()])
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `redrive up` in a folder that has a template.yaml.",
+)
 @click.version_option(redrive.__version__, prog_name="redrive")
 def cli() -> None:
     """Queues, functions and redrive on this machine, behind AWS's wire protocols."""

@@ -7,10 +7,26 @@ AWS: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
+
+
+def is_policy(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Tell whether a JSON value has the form of a policy; only then may it be evaluated.
+
+    AWS: IAM User Guide, "Grammar of the IAM JSON policy language".
+    """
+    if not isinstance(value, Mapping):
+        return False
+    statements = _listed(value.get("Statement"))
+    return bool(statements) and all(map(_is_statement, statements))
+
+
+def _is_statement(value: object) -> bool:
+    if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
+        return False
+    blocks = value.get("Condition") or {}
+    return isinstance(blocks, Mapping) and all(isinstance(b, Mapping) for b in blocks.values())
 
 
 def is_allowed(
@@ -30,9 +46,9 @@ def is_allowed(
     for statement in _listed(policy.get("Statement")):
         is_deny = statement.get("Effect") == "Deny"
         if not (
-            _names_principal(statement, principal)
-            and _matches_any(statement.get("Action"), action.lower(), fold=True)
-            and _matches_any(statement.get("Resource", "*"), resource)
+            _concerns(statement, principal)
+            and _covers(statement, "Action", action.lower(), fold=True)
+            and _covers(statement, "Resource", resource)
             and _conditions_hold(statement.get("Condition") or {}, conditions or {}, is_deny)
         ):
             continue
@@ -48,8 +64,21 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def _names_principal(statement: Mapping[str, Any], principal: str) -> bool:
-    named = statement.get("Principal")
+def _concerns(statement: Mapping[str, Any], principal: str) -> bool:
+    if "NotPrincipal" in statement:
+        return not _names_principal(statement["NotPrincipal"], principal)
+    return _names_principal(statement.get("Principal"), principal)
+
+
+def _covers(statement: Mapping[str, Any], element: str, text: str, *, fold: bool = False) -> bool:
+    """Tell whether Action or Resource, or its Not form, covers `text`; Resource may be left out."""
+    if f"Not{element}" in statement:
+        return not _matches_any(statement[f"Not{element}"], text, fold=fold)
+    default = "*" if element == "Resource" else None
+    return _matches_any(statement.get(element, default), text, fold=fold)
+
+
+def _names_principal(named: Any, principal: str) -> bool:
     if named == "*":
         return True
     if not isinstance(named, Mapping):
@@ -59,21 +88,35 @@ def _names_principal(statement: Mapping[str, Any], principal: str) -> bool:
     if service is not None:
         return service in _listed(named.get("Service"))
     wanted = {"*", account, f"arn:aws:iam::{account}:root", principal}
-    return any(name in wanted for name in _listed(named.get("AWS")))
+    return any(isinstance(name, str) and name in wanted for name in _listed(named.get("AWS")))
 
 
 def _matches_any(patterns: Any, text: str, *, fold: bool = False) -> bool:
     return any(
-        _pattern(pattern.lower() if fold else pattern).fullmatch(text) is not None
+        _matches(pattern.lower() if fold else pattern, text)
         for pattern in _listed(patterns)
         if isinstance(pattern, str)
     )
 
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    escaped = re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(escaped, re.DOTALL)
+def _matches(pattern: str, text: str) -> bool:
+    """Match * and ?, in time bounded by the product of the lengths whatever the pattern."""
+    at = place = resume = 0
+    star = -1
+    while place < len(text):
+        sign = pattern[at] if at < len(pattern) else ""
+        if sign == "*":
+            star, resume = at, place
+            at += 1
+        elif sign and sign in ("?", text[place]):
+            at += 1
+            place += 1
+        elif star >= 0:
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return not pattern[at:].strip("*")
 
 
 def _conditions_hold(blocks: Mapping[str, Any], request: Mapping[str, str], is_deny: bool) -> bool:

@@ -22,7 +22,11 @@ from redrive.runtime.parents import ParentKey
 from redrive.runtime.process import ChildProcess
 from redrive.runtime.reactor import Handle, LogChunk, Reactor
 
-CHANNEL_BYTES = 262_144
+CHANNEL_BYTES = 16_384
+CHANNEL_BYTES_MORE = 131_072
+"""Read of a channel in one loop turn: the first is enough for most answers, and buffers of the second
+cost much more to come by; it is for the rest of a large one."""
+
 LOG_BYTES = 65_536
 """Read of a log pipe in one loop turn; also what a pipe holds, so that one such read empties it."""
 
@@ -85,6 +89,8 @@ class LiveEnvironment:
         self._timer: Handle | None = None
         self._pause: Handle | None = None
         self._channel_open = True
+        self._is_midway = False  # a frame has come in part
+        self._is_writing = False  # the rest of a frame waits for room in the socket
         self._log_open = True
         reactor.add_reader(channel.fileno(), self._read_channel)
         reactor.add_reader(log_fd, self._read_log)
@@ -124,9 +130,11 @@ class LiveEnvironment:
 
     def measure(self, said_kb: int | None = None) -> bool:
         """Look at its memory, or hear what it says of it; tell whether that is over its limit."""
+        if self._child is None:  # what it has in common with its parent is not known
+            return False
         limit_kb = self.environment.memory_mb * 1024 + self.excess_kb
         if said_kb is None:
-            said_kb = self._child.memory_kb(limit_kb) if self._child is not None else 0
+            said_kb = self._child.memory_kb(limit_kb)
         self.peak_kb = max(self.peak_kb, said_kb)
         return said_kb > limit_kb
 
@@ -197,11 +205,15 @@ class LiveEnvironment:
                 sent = self._channel.sendmsg(self._unsent[:2])
                 self._sent(sent)
         except BlockingIOError:
-            self._reactor.add_writer(self._channel.fileno(), self._write)
+            if not self._is_writing:
+                self._is_writing = True
+                self._reactor.add_writer(self._channel.fileno(), self._write)
             return
         except OSError:  # the read side will tell of the end
             self._unsent.clear()
-        self._reactor.remove_writer(self._channel.fileno())
+        if self._is_writing:
+            self._is_writing = False
+            self._reactor.remove_writer(self._channel.fileno())
 
     def _sent(self, count: int) -> None:
         while count:
@@ -216,7 +228,7 @@ class LiveEnvironment:
         if not self._channel_open:
             return
         try:
-            data = self._channel.recv(CHANNEL_BYTES)
+            data = self._channel.recv(CHANNEL_BYTES_MORE if self._is_midway else CHANNEL_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -228,6 +240,7 @@ class LiveEnvironment:
         try:
             for frame in iter(self._next_frame, None):
                 self._on_event(self, EVENTS[frame.kind], frame)
+            self._is_midway = self._reader.is_midway
         except Garbage:
             self._broken()
 

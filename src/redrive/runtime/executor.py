@@ -21,14 +21,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from redrive.core.effects import Environment, Ran, Run
 from redrive.core.time import MINUTE_MS, Millis, iso
-from redrive.runtime import answers, frames
+from redrive.runtime import answers, frames, outcomes
 from redrive.runtime.environment import LiveEnvironment
 from redrive.runtime.frames import Frame
 from redrive.runtime.interpreters import Choice, choose, find_installed
@@ -38,14 +40,13 @@ from redrive.runtime.lifecycle import (
     Event,
     State,
     Verdict,
-    exit_reason,
     turn,
 )
 from redrive.runtime.parents import SCRIPT, ParentKey, Parents, parent_key
-from redrive.runtime.pool import Action, Kill, Pool, Start, Use
+from redrive.runtime.pool import Action, Bind, Kill, Pool, Start, Use
 from redrive.runtime.process import pipe_pair, socket_pair
 from redrive.runtime.reactor import Handle, LogChunk, Reactor
-from redrive.runtime.variables import INHERITED, function_variables, log_group
+from redrive.runtime.variables import INHERITED, child_config, function_variables
 
 FORK_MS_MAX = 20_000
 """Longer than a parent's start or one import may take."""
@@ -183,7 +184,7 @@ class Executor:
         }
 
     def close(self) -> None:
-        """Kill every process and wait for its end; invocations that are under way end as killed ones."""
+        """Kill every process and wait for its end; what is under way ends as killed."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -197,7 +198,7 @@ class Executor:
             live.state = State.DEAD
             self._bury(live)
         for job in list(self._outstanding.values()):
-            self._exit(job, None, KILLED, 0.0)
+            self._deliver(job, outcomes.exited(None, job.run, KILLED, 0))
 
     # What the parents tell.
 
@@ -206,7 +207,10 @@ class Executor:
         live = self._live.get(number)
         if live is not None:
             live.forked(pid)
-            self._event(live, Event.FORKED)
+            if live.state in ENDING:
+                live.kill(with_group=False)
+            else:
+                self._event(live, Event.FORKED)
 
     def on_exit(self, number: int, status: int, memory_kb: int) -> None:
         """See `Listener`."""
@@ -236,6 +240,8 @@ class Executor:
                 self._use(self._live[action.number], action.ticket)
             elif isinstance(action, Start):
                 self._start(action.number, action.environment, action.ticket)
+            elif isinstance(action, Bind):
+                self._jobs[action.number] = action.ticket
             elif isinstance(action, Kill):
                 live = self._live.get(action.number)
                 if live is not None:
@@ -249,25 +255,9 @@ class Executor:
         key = self._keys.get(environment)
         if key is None:
             key = self._keys[environment] = parent_key(environment, choice.interpreter)
-        try:
-            log_fd, write_fd = pipe_pair()
-        except OSError as error:
-            self._refuse(number, job, f"no environment can be made: {error}")
-            return
-        try:
-            ours, theirs = socket_pair()
-        except OSError as error:
-            os.close(log_fd)
-            os.close(write_fd)
-            self._refuse(number, job, f"no environment can be made: {error}")
-            return
-        problem = self._parents.fork(key, number, (theirs.fileno(), write_fd))
-        theirs.close()
-        os.close(write_fd)
-        if problem:
-            ours.close()
-            os.close(log_fd)
-            self._refuse(number, job, problem)
+        made = self._fork(key, number)
+        if isinstance(made, str):
+            self._refuse(number, job, made)
             return
         now_ms = self._reactor.now_ms()
         live = LiveEnvironment(
@@ -276,8 +266,8 @@ class Executor:
             key,
             stream_name(environment, number, now_ms),
             reactor=self._reactor,
-            channel=ours,
-            log_fd=log_fd,
+            channel=made[0],
+            log_fd=made[1],
             kept_max=self._log_bytes_max,
             on_event=self._on_event,
             on_log=self._on_log,
@@ -288,31 +278,40 @@ class Executor:
         live.note(answers.init_line(f"{environment.runtime} ({choice.interpreter.path})"))
         if job is not None and job.init_failed:
             live.open_log(job.run.request_id, self._start_line(job))
-        live.send(frames.CONFIGURE, self._config(live))
-        live.set_deadline(now_ms + FORK_MS_MAX)
-        self._watch()
-
-    def _config(self, live: LiveEnvironment) -> dict[str, Any]:
-        """Return all that a child must know."""
-        environment = live.environment
-        return {
-            "variables": function_variables(
+        config = child_config(
+            environment,
+            variables=function_variables(
                 environment,
                 endpoint_url=self._endpoint_url,
                 stream=live.stream,
                 inherited=self._inherited,
                 runtime_dir=str(SCRIPT.parent),
             ),
-            "paths": [environment.code_path, *live.key.folders],
-            "code_path": environment.code_path,
-            "handler": environment.handler,
-            "memory_mb": environment.memory_mb,
-            "function_name": environment.function_name,
-            "function_arn": environment.function_arn,
-            "version": environment.version,
-            "log_group": log_group(environment.function_name),
-            "stream": live.stream,
-        }
+            folders=key.folders,
+            stream=live.stream,
+        )
+        live.send(frames.CONFIGURE, config)
+        live.set_deadline(now_ms + FORK_MS_MAX)
+        self._watch()
+        self._plan_tidy()
+
+    def _fork(self, key: ParentKey, number: int) -> tuple[socket.socket, int] | str:
+        """Ask a parent for an environment; return our ends of its channel and log, or a refusal."""
+        with ExitStack() as on_failure, ExitStack() as theirs:
+            try:
+                log_fd, write_fd = pipe_pair()
+                on_failure.callback(os.close, log_fd)
+                theirs.callback(os.close, write_fd)
+                channel, far_end = socket_pair()
+                on_failure.callback(channel.close)
+                theirs.callback(far_end.close)
+            except OSError as error:
+                return f"no environment can be made: {error}"
+            problem = self._parents.fork(key, number, (far_end.fileno(), write_fd))
+            if problem:
+                return problem
+            on_failure.pop_all()
+            return channel, log_fd
 
     def _use(self, live: LiveEnvironment, job: Job) -> None:
         """Hand an invocation to an environment that is ready for it."""
@@ -357,10 +356,10 @@ class Executor:
         job = self._jobs.get(live.number)
         if step.kill:
             live.measure()
-            if before in ENDING or before is State.FORKING:
+            if event is Event.DEADLINE and (before in ENDING or before is State.FORKING):
                 self._parents.suspect(live.number)
             live.kill(with_group=before in ENDING)
-        if step.state is State.INIT:
+        if step.state is State.INIT and before is State.FORKING:
             self._begin_init(live, job)
         elif step.state in ENDING:
             if before not in ENDING:
@@ -389,7 +388,6 @@ class Executor:
         if frame is not None and not (job is not None and job.init_failed):
             live.init_ms = frame.duration_us / 1000
         self._do(self._pool.release(live.number, self._reactor.now_ms()))
-        self._plan_tidy()
 
     def _conclude(
         self,
@@ -406,102 +404,36 @@ class Executor:
             if job.forks < FORKS_MAX:
                 self._do(self._pool.submit(job.run.environment, job))
             else:
-                self._fail(job, "no environment could be started")
+                self._deliver(job, outcomes.refused(job.run, "no environment could be started"))
             return
         if verdict is Verdict.INIT_FAILED and not job.init_failed:
             job.init_failed = True
             self._do(self._pool.submit(job.run.environment, job))
             return
         live.drain_log()
-        if frame is not None and verdict is not Verdict.INIT_FAILED:
-            self._answer_frame(live, job, verdict, frame)
+        run, now_ms = job.run, self._reactor.now_ms()
+        elapsed_ms = now_ms - job.since_ms if job.since_ms is not None else 0
+        if verdict is not Verdict.INIT_FAILED and frame is not None:
+            live.set_deadline(None)
+            ran = outcomes.answered(live, run, verdict, frame)
+            self._do(self._pool.release(live.number, now_ms))
         elif event is Event.DEADLINE and live.state is not State.DEAD:
-            self._time_out(live, job)
+            ran = outcomes.timed_out(live, run, now_ms)
         elif frame is not None:
-            elapsed_ms = float(self._elapsed_ms(job))
-            self._answer(job, live, "init-error", frame.payload, elapsed_ms, "Unhandled")
+            ran = outcomes.init_failed(live, run, frame, elapsed_ms)
         else:
-            self._exit(job, live, status, float(self._elapsed_ms(job)))
-
-    def _answer_frame(
-        self, live: LiveEnvironment, job: Job, verdict: Verdict, frame: Frame
-    ) -> None:
-        live.set_deadline(None)
-        error = None if verdict is Verdict.ANSWER else "Unhandled"
-        payload = answers.too_large() if verdict is Verdict.ANSWER_TOO_LARGE else frame.payload
-        duration_ms = frame.duration_us / 1000
-        ran = self._report(job, live, verdict.value, payload, duration_ms, error)
-        self._do(self._pool.release(live.number, self._reactor.now_ms()))
-        self._plan_tidy()
+            ran = outcomes.exited(live, run, status, elapsed_ms)
         self._deliver(job, ran)
-
-    def _time_out(self, live: LiveEnvironment, job: Job) -> None:
-        run = job.run
-        timeout_ms = run.environment.timeout_ms
-        live.note(answers.timeout_line(run.request_id, timeout_ms, self._reactor.now_ms()))
-        message = answers.timeout_message(timeout_ms)
-        payload = answers.platform_error(answers.TIMED_OUT, run.request_id, message)
-        self._answer(job, live, "timeout", payload, float(timeout_ms), "Unhandled")
-
-    def _exit(
-        self, job: Job, live: LiveEnvironment | None, status: int, duration_ms: float
-    ) -> None:
-        request_id = job.run.request_id
-        reason = exit_reason(status)
-        if live is not None:
-            live.note(answers.exit_line(request_id, reason))
-        payload = answers.platform_error(answers.EXIT_ERROR, request_id, reason)
-        self._answer(job, live, "exit", payload, duration_ms, "Unhandled")
 
     def _refuse(self, number: int, job: Job | None, why: str) -> None:
         """Give up an environment that could not even be asked for."""
         more = self._pool.remove(number)
         if job is not None:
-            self._reactor.call_at(self._reactor.now_ms(), lambda: self._fail(job, why))
+            self._reactor.call_at(
+                self._reactor.now_ms(), lambda: self._deliver(job, outcomes.refused(job.run, why))
+            )
         if more:
             self._reactor.call_at(self._reactor.now_ms(), lambda: self._do(more))
-
-    def _fail(self, job: Job, why: str) -> None:
-        payload = answers.platform_error(answers.INVALID_ENTRYPOINT, job.run.request_id, why)
-        self._answer(job, None, "init-error", payload, 0.0, "Unhandled")
-
-    def _answer(
-        self,
-        job: Job,
-        live: LiveEnvironment | None,
-        status: str,
-        payload: bytes,
-        duration_ms: float,
-        error: str | None,
-    ) -> None:
-        self._deliver(job, self._report(job, live, status, payload, duration_ms, error))
-
-    def _report(
-        self,
-        job: Job,
-        live: LiveEnvironment | None,
-        status: str,
-        payload: bytes,
-        duration_ms: float,
-        error: str | None,
-    ) -> Ran:
-        """Close the invocation's log and put together its outcome."""
-        if live is None:
-            return Ran(payload, error, status, duration_ms=duration_ms)
-        live.drain_log()
-        init_ms, live.init_ms = live.init_ms, None
-        used_mb = live.used_mb()
-        lines = answers.report_lines(
-            job.run.request_id,
-            duration_ms=duration_ms,
-            init_ms=init_ms,
-            limit_mb=live.environment.memory_mb,
-            used_mb=used_mb,
-            status=status,
-            error_type=answers.EXIT_ERROR,
-        )
-        tail = live.close_log(lines)
-        return Ran(payload, error, status, tail, duration_ms, init_ms, used_mb)
 
     def _deliver(self, job: Job, ran: Ran) -> None:
         if not job.is_answered:
@@ -513,9 +445,6 @@ class Executor:
         if self._live.pop(live.number, None) is not None:
             self._parents.forget(live.number)
             live.close()
-
-    def _elapsed_ms(self, job: Job) -> int:
-        return self._reactor.now_ms() - job.since_ms if job.since_ms is not None else 0
 
     def _start_line(self, job: Job) -> str:
         return answers.start_line(job.run.request_id, job.run.environment.version)
@@ -551,7 +480,7 @@ class Executor:
 
 
 def stream_name(environment: Environment, number: int, now_ms: Millis) -> str:
-    """Return a log stream's name: its day, the function's version, and 32 digits that are its own."""
+    """Return a log stream's name: its day, the function's version, and 32 digits of its own."""
     seed = f"{environment.function_arn} {number} {now_ms} {os.getpid()}".encode()
     digits = hashlib.sha256(seed).hexdigest()[:32]
     return f"{iso(now_ms)[:10].replace('-', '/')}/[{environment.version}]{digits}"

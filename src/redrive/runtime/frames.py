@@ -29,7 +29,10 @@ TOO_LARGE = b"L"
 KINDS_TO_SERVER = frozenset((READY, INIT_ERROR, RESPONSE, FAILURE, TOO_LARGE))
 
 RESPONSE_BYTES_MAX = 6_291_556
-"""AWS: Lambda quotas, "Invocation payload": 6 MB each way; the number is that of its error message."""
+"""AWS: Lambda quotas, "Invocation payload": 6 MB each way; the number is its error message's."""
+
+
+_write_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Garbage(Exception):
@@ -50,12 +53,12 @@ def encode(
     kind: bytes, seq: int, head: Mapping[str, Any], body: bytes = b""
 ) -> tuple[bytes, bytes]:
     """Return a frame for a child in two pieces, so that a large body is not copied."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = _write_json(head).encode()
     return TO_CHILD.pack(kind, seq, len(text), len(body)) + text, body
 
 
 class FrameReader:
-    """Cut the bytes that a child sends into frames. Holds at most one frame and what came after it."""
+    """Cut the bytes that a child sends into frames. Holds one frame at most and what came after."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -63,6 +66,11 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Append what was read from the channel."""
         self._buffer += data
+
+    @property
+    def is_midway(self) -> bool:
+        """Tell whether a part of a frame waits for the rest."""
+        return bool(self._buffer)
 
     def next(self) -> Frame | None:
         """Return the next whole frame, or None until more has come. Raises Garbage."""

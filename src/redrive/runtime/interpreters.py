@@ -34,7 +34,7 @@ class Interpreter(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a runtime gets. note is empty when it gets what it named; interpreter None: nothing fits."""
+    """What a runtime gets. note is empty when that is what it named; interpreter None: none fits."""
 
     interpreter: Interpreter | None
     note: str
@@ -89,7 +89,7 @@ def find_installed(variables: Mapping[str, str]) -> list[Interpreter]:
 
 
 def _real_python(candidate: Path) -> Path | None:
-    """Follow links to the file itself; None for scripts, virtual environments and unreadable ones."""
+    """Follow links to the file; None for scripts, virtual environments and unreadable ones."""
     try:
         real = candidate.resolve(strict=True)
         with real.open("rb") as file:

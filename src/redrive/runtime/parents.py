@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Protocol
 from redrive.core.effects import Environment
 from redrive.core.time import Millis
 from redrive.runtime.interpreters import Interpreter
-from redrive.runtime.process import ParentProcess, send_with_fds
+from redrive.runtime.process import ChildProcess, ParentProcess, send_with_fds
 from redrive.runtime.reactor import Handle, Reactor
 
 LENGTH = struct.Struct("!I")
@@ -120,7 +120,7 @@ class Parent:
     buffer: bytearray = field(default_factory=bytearray)
     forking: set[int] = field(default_factory=set)
     environments: set[int] = field(default_factory=set)  # those being forked too
-    unused_since_ms: Millis = Millis(0)
+    unused_since_ms: int = 0
     timer: Handle | None = None
 
 
@@ -209,7 +209,7 @@ class Parents:
             self._abandon(parent)
 
     def retire(self, key: ParentKey) -> None:
-        """Let a parent go that holds a function's own packages: its code has changed or is deleted."""
+        """Let a parent go that holds a function's own packages: its code changed or is deleted."""
         parent = self._usable.get(key)
         if parent is not None and key.packages:
             self._drain(parent)
@@ -297,6 +297,10 @@ class Parents:
             if number in parent.forking:
                 parent.forking.discard(number)
                 self._listener.on_forked(number, pid)
+            elif number not in parent.environments:  # given up meanwhile
+                stray = ChildProcess(pid)
+                stray.kill()
+                stray.close()
         elif "exit" in message:
             number = int(message["exit"])
             status, memory_kb = int(message["status"]), int(message["memory_kb"])

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Start(Generic[T]):
-    """Start environment `number`; it serves the ticket when it is ready (None: it only gets warm)."""
+    """Start environment `number`; it serves the ticket when ready (None: it only gets warm)."""
 
     number: int
     environment: Environment
@@ -43,13 +43,21 @@ class Use(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Bind(Generic[T]):
+    """Environment `number`, which was started for nobody, serves the ticket when it is ready."""
+
+    number: int
+    ticket: T
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """End environment `number`; the pool has forgotten it."""
 
     number: int
 
 
-Action = Start[T] | Use[T] | Kill
+Action = Start[T] | Use[T] | Bind[T] | Kill
 
 
 @dataclass(slots=True)
@@ -59,7 +67,7 @@ class Slot(Generic[T]):
     environment: Environment
     state: str  # starting | idle | busy
     ticket: T | None
-    idle_since_ms: Millis = Millis(0)
+    idle_since_ms: int = 0
     doomed: bool = False
 
 
@@ -86,8 +94,8 @@ class Pool(Generic[T]):
             return [self._use(waiting[-1], ticket)]
         unbound = self._find_unbound(environment)
         if unbound is not None:
-            unbound.ticket = ticket
-            return []
+            self.slots[unbound].ticket = ticket
+            return [Bind(unbound, ticket)]
         actions = self._start(environment, ticket)
         if not actions:
             self.parked.append((environment, ticket))
@@ -130,7 +138,7 @@ class Pool(Generic[T]):
         return self._serve_parked()
 
     def retire(self, function_arn: str, keep_revision: str | None) -> list[Action[T]]:
-        """Doom the function's environments of other revisions: idle ones die, others finish first."""
+        """Doom a function's environments of other revisions: idle ones die, others finish first."""
         actions: list[Action[T]] = []
         for number, slot in list(self.slots.items()):
             of_function = slot.environment.function_arn == function_arn
@@ -194,11 +202,11 @@ class Pool(Generic[T]):
             actions += more
         return actions
 
-    def _find_unbound(self, environment: Environment) -> Slot[T] | None:
-        for slot in self.slots.values():
+    def _find_unbound(self, environment: Environment) -> int | None:
+        for number, slot in self.slots.items():
             unbound = slot.state == "starting" and slot.ticket is None and not slot.doomed
             if unbound and slot.environment == environment:
-                return slot
+                return number
         return None
 
     def _kill(self, number: int) -> list[Action[T]]:

@@ -38,7 +38,7 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def send_with_fds(sock: socket.socket, data: bytes, fds: Sequence[int]) -> bool:
-    """Send a short message with descriptors at once; False when there is no room or nobody listens."""
+    """Send a short message with descriptors at once; False without room or a listener."""
     try:
         return socket.send_fds(sock, [data], fds) == len(data)
     except OSError:

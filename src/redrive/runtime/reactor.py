@@ -41,7 +41,7 @@ class Reactor(Protocol):
         ...
 
     def call_at(self, at_ms: Millis, callback: Callable[[], None], /) -> Handle:
-        """Call back once, at or after an instant; always from the loop, never from within this call."""
+        """Call back once, at or after an instant, from the loop, never from within this call."""
         ...
 
     def now_ms(self) -> Millis:

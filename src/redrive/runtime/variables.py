@@ -7,7 +7,8 @@ before the user's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redrive.core.effects import Environment
 
@@ -58,3 +59,25 @@ def function_variables(
     # AWS lets a user set this one, for a function that shall call real AWS.
     values.setdefault("AWS_ENDPOINT_URL", endpoint_url)
     return values
+
+
+def child_config(
+    environment: Environment,
+    *,
+    variables: Mapping[str, str],
+    folders: Sequence[str],
+    stream: str,
+) -> dict[str, Any]:
+    """Return all that a child must know before it imports the handler."""
+    return {
+        "variables": dict(variables),
+        "paths": [environment.code_path, *folders],
+        "code_path": environment.code_path,
+        "handler": environment.handler,
+        "memory_mb": environment.memory_mb,
+        "function_name": environment.function_name,
+        "function_arn": environment.function_arn,
+        "version": environment.version,
+        "log_group": log_group(environment.function_name),
+        "stream": stream,
+    }

@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -43,6 +44,17 @@ from redrive.core.time import NEVER, Millis
 from redrive.services.registry import Registry
 from redrive.store.store import Store, StoreFailed
 
+_BUG_PAUSE_MS = 1_000
+"""Before a worker that raised is stepped again."""
+
+
+def _give_up(error: StoreFailed) -> None:
+    raise error
+
+
+_REFUSED_PAUSE_MS = 1_000
+"""Before those who wait look again after a refused commit; at once would spin while a disk is full."""
+
 Answer = Callable[[Reply], None]
 Runner = Callable[[Run, Callable[[Ran], None]], None]
 
@@ -62,6 +74,7 @@ class Ticket:
     topics: tuple[str, ...] = ()
     again: Callable[[Any, Millis], Result | Ask | Wait] | None = None  # a resume that waits
     parked: bool = False
+    alike: bool = False  # as its latest Wait said
     cancelled: bool = False
 
 
@@ -94,6 +107,7 @@ class Dispatch:
         origin: str,
         stirred: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], None] = lambda _error: None,
+        failed: Callable[[StoreFailed], None] = _give_up,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -103,6 +117,7 @@ class Dispatch:
         self._origin = origin
         self._stirred = stirred
         self._fault = fault
+        self._failed = failed
         self._answers: list[tuple[Ticket, Reply]] = []
         self._asks: list[tuple[Ticket, Ask]] = []
         self._parked: dict[str, dict[Ticket, None]] = {}
@@ -140,6 +155,11 @@ class Dispatch:
         self._attempt(ticket, now_ms)
         return ticket
 
+    def _enter(self, call: Call, answer: Answer) -> Ticket:
+        return self.enter(
+            call.service, call.operation, call.params, call.caller, answer, call.request_id
+        )
+
     def request_id(self) -> str:
         """Return a new request id: a UUID whose first half is this process's, the rest a count."""
         return f"{self._id_stem}{next(self._order):012x}"
@@ -149,7 +169,10 @@ class Dispatch:
         answer.
         """
         ticket.cancelled = True
-        self._unpark(ticket)
+        if ticket.parked:
+            topics = ticket.topics if ticket.alike else ()
+            self._unpark(ticket)
+            self._pass_on(topics, self._clock())
 
     def post(self, worker: Worker) -> None:
         """Take a worker into service; its first step is due at once."""
@@ -162,9 +185,10 @@ class Dispatch:
         """End the waits of clients and let the workers come to rest."""
         now_ms = self._clock()
         for post in self._posts:
-            self._take(post, post.worker.drain(now_ms))
+            self._consult(post, post.worker.drain, now_ms)
         mine = {ticket for post in self._posts for ticket in post.calls.values()}
-        for ticket in {t for parked in self._parked.values() for t in parked} - mine:
+        waiting = dict.fromkeys(t for parked in self._parked.values() for t in parked)
+        for ticket in [t for t in waiting if t not in mine]:
             self._unpark(ticket)
             error = Unavailable("the server is shutting down")
             self._answers.append((ticket, Reply(error=error)))
@@ -180,7 +204,7 @@ class Dispatch:
     @property
     def is_idle(self) -> bool:
         """Tell whether there is nothing to settle."""
-        return not self._answers and not self._asks
+        return not (self._answers or self._asks or self._store.has_group)
 
     @property
     def next_ms(self) -> Millis:
@@ -199,10 +223,13 @@ class Dispatch:
             item = heapq.heappop(self._agenda)[2]
             if isinstance(item, Ticket):
                 item.at_ms = NEVER
+                topics = item.topics if item.alike else ()
                 self._attempt(item, now_ms)
+                if not item.parked:
+                    self._pass_on(topics, now_ms)
             else:
                 item.at_ms = NEVER
-                self._take(item, item.worker.step(now_ms))
+                self._consult(item, item.worker.step, now_ms)
 
     def settle(self) -> None:
         """Commit the group, release its answers, start what it asked for, wake who waited for it.
@@ -218,13 +245,26 @@ class Dispatch:
         except Unavailable as error:
             self._refuse(answers, asks, error)
             return
+        except StoreFailed as error:
+            self._failed(error)
+            return
         for ticket, reply in answers:
-            if not ticket.cancelled:
-                ticket.answer(reply)
+            self._tell(ticket, reply)
         for ticket, ask in asks:
             self._start(ticket, ask)
         for topic in topics:
             self._wake(topic, now_ms)
+
+    def _tell(self, ticket: Ticket, reply: Reply) -> None:
+        """Give one answer; a bug on the way out must not cost the others of the group theirs."""
+        if ticket.cancelled:
+            return
+        try:
+            ticket.answer(reply)
+        except Exception as error:  # noqa: BLE001 - the same boundary, on the way out
+            self._fault(error)
+            if reply.error is None:
+                self._tell(ticket, Reply(error=AssertionError(repr(error))))
 
     def wake(self, topic: str) -> None:
         """Wake a topic from outside of a transaction (what lives in memory only, such as live
@@ -251,20 +291,26 @@ class Dispatch:
                 )
         except (ServiceError, Unavailable) as error:
             reply = Reply(error=error)
-        except StoreFailed:
-            raise
+        except StoreFailed as error:
+            self._failed(error)  # nothing is answered any more
+            return False
         except Exception as error:  # noqa: BLE001 - the boundary between our bugs and the loop
             self._fault(error)
             reply = Reply(error=AssertionError(repr(error)))
         else:
-            if isinstance(outcome, Wait):
+            if isinstance(outcome, Wait) and outcome.at_ms > now_ms:
                 self._park(ticket, outcome, now_ms)
                 return outcome.alike
             if isinstance(outcome, Ask):
                 self._unpark(ticket)
                 self._asks.append((ticket, outcome))
                 return False
-            reply = Reply(outcome)
+            if isinstance(outcome, Wait):
+                bug = AssertionError(f"{ticket.operation} waits for an instant that has come")
+                self._fault(bug)  # it would spin
+                reply = Reply(error=bug)
+            else:
+                reply = Reply(outcome)
         if ticket.parked:
             self._unpark(ticket)
         self._answers.append((ticket, reply))
@@ -282,7 +328,7 @@ class Dispatch:
         if isinstance(effect, Run):
             self._run(effect, lambda ran: resume(Reply(ran=ran)))
         else:
-            self.enter(effect.service, effect.operation, effect.params, effect.caller, resume)
+            self._enter(effect, resume)
 
     def _resume(self, ticket: Ticket, ask: Ask, reply: Reply) -> None:
         ticket.again = lambda tx, now_ms: ask.resume(tx, reply, now_ms)
@@ -295,18 +341,21 @@ class Dispatch:
         error: Unavailable,
     ) -> None:
         for ticket, _reply in answers:
-            if not ticket.cancelled:
-                ticket.answer(Reply(error=error))
+            self._tell(ticket, Reply(error=error))
         for ticket, ask in asks:
             # The operation may hold something that only its resume gives back (a concurrency slot).
             self._resume(ticket, ask, Reply(error=error))
+        # What waits may have looked at rows that only the lost group had changed.
+        again_ms = Millis(self._clock() + _REFUSED_PAUSE_MS)
+        for ticket in [ticket for parked in self._parked.values() for ticket in parked]:
+            self._schedule(ticket, min(ticket.at_ms, again_ms))
 
     # --- waiting --------------------------------------------------------------------------------
 
     def _park(self, ticket: Ticket, wait: Wait, now_ms: Millis) -> None:
-        assert wait.at_ms > now_ms, "a wait that is due at once would spin"
         if ticket.cancelled:
             return
+        ticket.alike = wait.alike
         if not ticket.parked:
             ticket.parked = True
             self.waiting += 1
@@ -338,7 +387,18 @@ class Dispatch:
             if ticket.parked and self._attempt(ticket, now_ms):
                 break
         for post in list(self._listening.get(topic, ())):
-            self._take(post, post.worker.step(now_ms))
+            self._consult(post, post.worker.step, now_ms)
+
+    def _pass_on(self, topics: tuple[str, ...], now_ms: Millis) -> None:
+        """Let the next one wait in the place of a ticket that has left.
+
+        Among tickets that look for the same thing only the first knows when to look again.
+        """
+        for topic in topics:
+            successor = next(iter(self._parked.get(topic, ())), None)
+            if successor is not None:
+                self._schedule(successor, now_ms)
+                self._stirred()
 
     def _schedule(self, item: Ticket | _Post, at_ms: Millis) -> None:
         if item.at_ms != at_ms:
@@ -346,6 +406,15 @@ class Dispatch:
             heapq.heappush(self._agenda, (at_ms, next(self._order), item))
 
     # --- workers --------------------------------------------------------------------------------
+
+    def _consult(self, post: _Post, ask: Callable[[Millis], Step], now_ms: Millis) -> None:
+        """Let a worker go on; one that has a bug is stepped again later rather than never."""
+        try:
+            step = ask(now_ms)
+        except Exception as error:  # noqa: BLE001 - the same boundary, on the workers' side
+            self._fault(error)
+            step = Step(next_ms=Millis(now_ms + _BUG_PAUSE_MS), topics=post.topics)
+        self._take(post, step)
 
     def _take(self, post: _Post, step: Step) -> None:
         for reply_to in step.cancels:
@@ -369,9 +438,9 @@ class Dispatch:
     def _call(self, post: _Post, call: Call) -> None:
         def done(reply: Reply) -> None:
             post.calls.pop(call.reply_to, None)
-            self._take(post, post.worker.done(call.reply_to, reply, self._clock()))
+            self._consult(post, partial(post.worker.done, call.reply_to, reply), self._clock())
 
         assert call.reply_to not in post.calls, f"{post.worker.name} reuses {call.reply_to!r}"
-        ticket = self.enter(call.service, call.operation, call.params, call.caller, done)
+        ticket = self._enter(call, done)
         if call.reply_to is not None:
             post.calls[call.reply_to] = ticket

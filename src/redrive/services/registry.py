@@ -34,6 +34,11 @@ class Registry:
             assert key not in self._operations, f"{service}.{name} is registered twice"
             self._operations[key] = operation
 
+    def watch(self, service: str, operation: str, around: Callable[[Operation], Operation]) -> None:
+        """Put something in the way of an operation that sees what it is asked and answers."""
+        key = (service, operation)
+        self._operations[key] = around(self._operations[key])
+
     def has(self, service: str, operation: str) -> bool:
         """Tell whether the operation exists here."""
         return (service, operation) in self._operations

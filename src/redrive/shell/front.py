@@ -28,7 +28,7 @@ _JSON = (("Content-Type", "application/json"),)
 class _Answer:
     """One request on its way through the dispatch."""
 
-    __slots__ = ("_front", "_incoming", "_respond", "request_id", "ticket")
+    __slots__ = ("_front", "_incoming", "_is_told", "_respond", "request_id", "ticket")
 
     def __init__(self, front: Front, incoming: Incoming, respond: Respond, request_id: str) -> None:
         self._front = front
@@ -36,15 +36,24 @@ class _Answer:
         self._respond = respond
         self.request_id = request_id
         self.ticket: Ticket | None = None
+        self._is_told = False
 
     def __call__(self, reply: Reply) -> None:
+        if self._is_told:
+            return
         endpoint = self._front.endpoint
         if reply.error is not None:
             response = endpoint.fault(self._incoming, reply.error, self.request_id)
         else:
             assert reply.result is not None
             response = endpoint.reply(self._incoming, reply.result, self.request_id)
+        self._is_told = True
         self._respond(response)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether nothing has been done yet that the client must hear of."""
+        return self.ticket is not None and self.ticket.parked
 
     def abandon(self) -> None:
         """Stop waiting; what runs already goes on, and its answer finds nobody."""

@@ -18,6 +18,12 @@ from redrive.wire.messages import Request, Response
 
 HEADER_BYTES_MAX = 65_536
 PIPELINE_MAX = 16
+PIPELINE_BYTES_MAX = 1_048_576
+"""Bodies that wait in line on one connection before reading pauses."""
+
+LINGER_S = 2.0
+"""How long a refused client is listened to: closing on bytes that nobody has read would reset the
+connection, and the refusal with it."""
 
 _STATUS_LINES = {
     200: "HTTP/1.1 200 OK\r\n",
@@ -47,6 +53,11 @@ class Exchange(Protocol):
         """The client has gone: nobody reads the answer."""
         ...
 
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether nothing has been done yet that the client must hear of."""
+        ...
+
 
 Respond = Callable[[Response], None]
 Handler = Callable[[Request, Respond], Exchange | None]
@@ -67,10 +78,14 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[Request, bool]] = deque()
+        self._waiting_bytes = 0
         self._exchange: Exchange | None = None
         self._is_busy = False
-        self._is_closing = False
+        self._is_closing = False  # after the answer to what is under way
+        self._is_over = False  # nothing more is read; what is in line is answered
+        self._refusal: bytes | None = None  # the last thing to say
         self._keeps_alive = True
+        self._is_head = False
         self._reset()
 
     def _reset(self) -> None:
@@ -99,20 +114,29 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; every complete request is handled or put in line."""
-        if self._is_closing:
+        if self._is_closing or self._is_over:
             return
         try:
             self._parser.feed_data(data)
-        except _TooLarge as error:
-            self._refuse(error.status, error.reason)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, b"protocol upgrades are not supported")
+            # RFC 9110 section 7.8: Upgrade may be ignored. The request itself has been handled;
+            # what follows may be in the other protocol.
+            self.close()
         except httptools.HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, _TooLarge):
                 self._refuse(cause.status, cause.reason)
+            elif isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
+                raise cause from None  # a bug of ours, not of the client's
             else:
                 self._refuse(400, b"malformed HTTP request")
+
+    def eof_received(self) -> bool:
+        """Answer a client that has only stopped sending; one whose request waits counts as gone."""
+        if not self._is_busy or (self._exchange is not None and self._exchange.is_waiting):
+            return False
+        self._is_over = True
+        return True
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read."""
@@ -121,13 +145,18 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Read again."""
-        if self._transport is not None and len(self._waiting) < PIPELINE_MAX:
+        if self._transport is not None and not self._is_crowded:
             self._transport.resume_reading()
 
     @property
+    def _is_crowded(self) -> bool:
+        return len(self._waiting) >= PIPELINE_MAX or self._waiting_bytes >= PIPELINE_BYTES_MAX
+
+    @property
     def is_busy(self) -> bool:
-        """Tell whether a request of this connection is under way."""
-        return self._is_busy
+        """Tell whether a request is under way, or an answer is not yet with the system."""
+        transport = self._transport
+        return self._is_busy or (transport is not None and transport.get_write_buffer_size() > 0)
 
     def close(self) -> None:
         """Close as soon as what is under way has been answered."""
@@ -194,7 +223,8 @@ class Connection(asyncio.Protocol):
         keeps_alive = self._parser.should_keep_alive()
         if self._is_busy:
             self._waiting.append((request, keeps_alive))
-            if len(self._waiting) >= PIPELINE_MAX and self._transport is not None:
+            self._waiting_bytes += len(request.body)
+            if self._is_crowded and self._transport is not None:
                 self._transport.pause_reading()
         else:
             self._handle(request, keeps_alive)
@@ -204,7 +234,19 @@ class Connection(asyncio.Protocol):
     def _handle(self, request: Request, keeps_alive: bool) -> None:
         self._is_busy = True
         self._keeps_alive = keeps_alive
-        self._exchange = self._handler(request, self._respond)
+        self._is_head = request.method == "HEAD"
+        exchange = self._handler(request, self._respond)
+        if exchange is None:
+            return  # answered; another request may be under way already
+        self._exchange = exchange
+        if self._is_over and self._refusal is None and exchange.is_waiting:
+            exchange.abandon()
+            self.abort()
+
+    def abort(self) -> None:
+        """Close without an answer."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _respond(self, response: Response) -> None:
         self._is_busy = False
@@ -212,25 +254,38 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        closes = self._is_closing or not self._keeps_alive
-        transport.write(encode(response, closes=closes))
+        is_last = self._is_over and not self._waiting and self._refusal is None
+        closes = self._is_closing or is_last or not self._keeps_alive
+        transport.write(encode(response, closes=closes, is_head=self._is_head))
         if closes:
             self._is_closing = True
             transport.close()
-            return
-        if self._waiting:
-            if len(self._waiting) == PIPELINE_MAX:
+        elif self._waiting:
+            was_crowded = self._is_crowded
+            request, keeps_alive = self._waiting.popleft()
+            self._waiting_bytes -= len(request.body)
+            if was_crowded and not self._is_crowded and not self._is_over:
                 transport.resume_reading()
-            self._handle(*self._waiting.popleft())
+            self._handle(request, keeps_alive)
+        elif self._refusal is not None:
+            self._part(self._refusal)
 
     def _refuse(self, status: int, reason: bytes) -> None:
-        """Answer bytes that never became a request, and close."""
-        self._is_closing = True
-        if self._transport is not None:
-            body = b'{"__type":"%b","message":"%b"}' % (_CODES[status], reason)
-            kind = (("Content-Type", "application/x-amz-json-1.0"),)
-            self._transport.write(encode(Response(status, kind, body), closes=True))
-            self._transport.close()
+        """Answer bytes that never became a request, after all that did, and close."""
+        body = b'{"__type":"%b","message":"%b"}' % (_CODES[status], reason)
+        kind = (("Content-Type", "application/x-amz-json-1.0"),)
+        self._is_over = True
+        self._refusal = encode(Response(status, kind, body), closes=True)
+        if not self._is_busy:
+            self._part(self._refusal)
+
+    def _part(self, last: bytes) -> None:
+        """Say the last thing, and let it arrive before closing."""
+        transport = self._transport
+        if transport is not None:
+            transport.write(last)
+            transport.write_eof()
+            asyncio.get_running_loop().call_later(LINGER_S, transport.close)
 
 
 _CODES = {
@@ -247,8 +302,8 @@ class _TooLarge(Exception):
         self.reason = reason
 
 
-def encode(response: Response, *, closes: bool) -> bytes:
-    """Return a response's bytes."""
+def encode(response: Response, *, closes: bool, is_head: bool = False) -> bytes:
+    """Return a response's bytes; the answer to HEAD has no body."""
     status, headers, body = response
     head = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
     for name, value in headers:
@@ -257,4 +312,4 @@ def encode(response: Response, *, closes: bool) -> bytes:
         head += f"Content-Length: {len(body)}\r\n"
     if closes:
         head += "Connection: close\r\n"
-    return f"{head}\r\n".encode("latin-1") + body
+    return f"{head}\r\n".encode("latin-1") + (b"" if is_head else body)

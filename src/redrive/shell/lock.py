@@ -14,9 +14,12 @@ class DataLock:
     """An advisory lock that goes when the process does, however it goes."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock. Raises DataLocked, naming the holder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / "lock").open("a+")
+        """Take the lock. Raises DataLocked, naming the holder, or why there can be none."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / "lock").open("a+")
+        except OSError as error:
+            raise DataLocked(f"{folder} cannot hold data: {error.strerror}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

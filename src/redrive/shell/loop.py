@@ -16,6 +16,10 @@ DEFERRALS_MAX = 8
 ends the growth at once, so a lone client pays one empty poll, about five microseconds."""
 
 
+GIVE_BACK_S = 0.05
+"""Between two steps of giving space back while nobody asks for anything."""
+
+
 class LoopReactor:
     """Readiness of file descriptors and instants for the runtime, on the running loop."""
 
@@ -68,6 +72,7 @@ class Pump:
         self._store = store
         self._failed = failed
         self._is_scheduled = False
+        self._is_idle = False  # this turn came by the clock, and nobody has entered since
         self._entered = 0
         self._deferrals = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -87,15 +92,18 @@ class Pump:
             # One more look at the sockets: what arrives meanwhile shares the commit.
             self._entered = dispatch.entered
             self._deferrals += 1
+            self._is_idle = False
             self._loop.call_soon(self._turn)
             return
+        is_idle, self._is_idle = self._is_idle, False
         self._is_scheduled = False
         self._deferrals = 0
         self._entered = dispatch.entered
         try:
             dispatch.advance()
             dispatch.settle()
-            self._store.maintain()
+            if not self._store.has_group and self._store.maintain(idle=is_idle):
+                self._loop.call_later(GIVE_BACK_S, self._stir_idle)
         except StoreFailed as error:
             self._failed(error)
             return
@@ -114,4 +122,8 @@ class Pump:
     def _due(self) -> None:
         self._timer_ms = NEVER
         self._timer = None
+        self._stir_idle()
+
+    def _stir_idle(self) -> None:
+        self._is_idle = not self._is_scheduled
         self.stir()

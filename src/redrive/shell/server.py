@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvloop
 
@@ -70,6 +70,7 @@ class Server:
     async def _serve(self) -> int:
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
+        loop.set_exception_handler(_report)
         # The house is built after the port is ours: its origin, and so every queue URL, names the
         # port.
         listener = await loop.create_server(
@@ -136,3 +137,8 @@ class Server:
         assert self._done is not None
         if not self._done.done():
             self._done.set_result(code)
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback raised: a bug of ours that no boundary met."""
+    log.error("a bug of ours: %s", context.get("message"), exc_info=context.get("exception"))

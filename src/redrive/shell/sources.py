@@ -16,17 +16,27 @@ class SystemClock:
     """Wall-clock milliseconds that never go back, across restarts too.
 
     floor_ms is the latest instant at which anything was committed. A jump forward is taken as it
-    is: what is due then is due.
+    is: what is due then is due. While the wall clock stands behind, time goes on from the latest
+    instant, so that waits and leases end.
     """
 
     def __init__(self, floor_ms: Millis) -> None:
         self._last_ms = floor_ms
+        self._ahead: tuple[int, int] | None = (
+            None  # (instant, steady clock) when the wall fell back
+        )
 
     def __call__(self) -> Millis:
         """Return the present instant."""
         now_ms = time.time_ns() // 1_000_000
         if now_ms > self._last_ms:
             self._last_ms = Millis(now_ms)
+            self._ahead = None
+        elif now_ms < self._last_ms:
+            steady_ms = time.monotonic_ns() // 1_000_000
+            if self._ahead is None:
+                self._ahead = (self._last_ms, steady_ms)
+            self._last_ms = Millis(self._ahead[0] + steady_ms - self._ahead[1])
         return self._last_ms
 
 

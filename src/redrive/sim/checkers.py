@@ -6,11 +6,12 @@ deletes · move tasks · clock. The oracle judges what needs a prediction: timer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from redrive.core.effects import Run
 from redrive.sim.evidence import Attempt, Audit, Violation, name_in
 from redrive.sim.workload import Request
 
@@ -31,6 +32,18 @@ class Checker:
 
     def restart(self, high_water_ms: int) -> None:
         """Hear of the instant that a restarted server takes for the earliest possible."""
+
+    def refused(self) -> None:
+        """Hear that a whole group was not committed."""
+
+    def started(self, run: Run) -> None:
+        """Hear that a function has begun."""
+
+    def ended(self, run: Run, failed: frozenset[str]) -> None:
+        """Hear that it has ended, and which messages of its batch it shall have failed."""
+
+    def rest(self) -> None:
+        """Hear that nothing runs and nothing is under way any more."""
 
     def fail(self, message: str) -> Violation:
         """Return the violation of this checker's invariant."""
@@ -200,13 +213,13 @@ class AcknowledgedWrites(Checker):
     invariant = "acknowledged writes"
 
     def __init__(self) -> None:
-        self._fresh: dict[str, str] = {}  # MessageId -> body; acknowledged, and not yet touched
+        self._untouched: set[str] = set()  # MessageIds that nothing may have taken away yet
+        self._fresh: dict[str, str] = {}  # MessageId -> body; of these, the acknowledged ones
         self._of: dict[str, str] = {}
         self._queue: dict[str, str] = {}
 
     def reply(self, request: Request, result: Mapping[str, Any]) -> None:
         """Keep what is promised."""
-        name = name_in(request.params)
         if request.operation == "SendMessage":
             sent = [(result["MessageId"], request.params["MessageBody"])]
         elif request.operation == "SendMessageBatch":
@@ -215,15 +228,16 @@ class AcknowledgedWrites(Checker):
         else:
             return
         for identity, body in sent:
-            self._fresh[identity] = body
-            self._queue[identity] = name
+            if identity in self._untouched:  # the same group may hold a purge that came after it
+                self._fresh[identity] = body
 
     def commit(self, attempt: Attempt) -> None:
         """Release what may be gone: deleted, purged, dropped, moved, or perhaps expired."""
+        self._store(attempt)
         for message in deliveries(attempt):
             self._of[message["ReceiptHandle"]] = message["MessageId"]
         for handle in deletions(attempt):
-            self._fresh.pop(self._of.get(handle, ""), None)
+            self._release(lambda i, of=self._of.get(handle): i == of)
         if attempt.error is not None:
             return
         if attempt.operation in ("PurgeQueue", "DeleteQueue"):
@@ -233,9 +247,22 @@ class AcknowledgedWrites(Checker):
         elif attempt.operation in ("StartMessageMoveTask", "AdvanceMoves"):
             self._release(lambda i: i in self._of.values() or self._queue[i] == "dead")
 
-    def _release(self, is_released: Any) -> None:
-        for identity in [i for i in self._fresh if is_released(i)]:
-            del self._fresh[identity]
+    def _store(self, attempt: Attempt) -> None:
+        if attempt.result is None:
+            return
+        if attempt.operation == "SendMessage":
+            ids = [attempt.result["MessageId"]]
+        elif attempt.operation == "SendMessageBatch":
+            ids = [sent["MessageId"] for sent in attempt.result.get("Successful", ())]
+        else:
+            return
+        self._untouched.update(ids)
+        self._queue.update(dict.fromkeys(ids, name_in(attempt.params)))
+
+    def _release(self, is_released: Callable[[str], bool]) -> None:
+        for identity in [i for i in self._untouched if is_released(i)]:
+            self._untouched.discard(identity)
+            self._fresh.pop(identity, None)
 
     def audit(self, audit: Audit) -> None:
         """Look for each one; what is older than the shortest retention may be gone."""
@@ -250,7 +277,11 @@ class AcknowledgedWrites(Checker):
 
 
 class AcknowledgedDeletes(Checker):
-    """What was deleted by its current handle, with an acknowledgement, is never seen again."""
+    """What was deleted by its current handle, with an acknowledgement, is never seen there again.
+
+    There: in that queue. A message that has been buried meanwhile is not its receiver's any more, which
+    the oracle knows and this checker does not.
+    """
 
     invariant = "acknowledged deletes"
 
@@ -258,13 +289,13 @@ class AcknowledgedDeletes(Checker):
         self._latest: dict[str, tuple[str, str]] = {}  # MessageId -> handle, queue
         self._of: dict[str, str] = {}
         self._current: set[str] = set()  # handles that were current when they were executed
-        self._dead: set[str] = set()
+        self._dead: set[tuple[str, str]] = set()  # MessageId, queue
 
     def commit(self, attempt: Attempt) -> None:
         """Know which handle is current."""
         for message in deliveries(attempt):
             identity = message["MessageId"]
-            if identity in self._dead:
+            if (identity, name_in(attempt.params)) in self._dead:
                 raise self.fail(f"{message['Body']} was delivered after its deletion")
             self._latest[identity] = (message["ReceiptHandle"], name_in(attempt.params))
             self._of[message["ReceiptHandle"]] = identity
@@ -278,13 +309,13 @@ class AcknowledgedDeletes(Checker):
         attempt = Attempt(*request, now_ms=0, arrived_ms=0, result=result, waits=False, error=None)  # type: ignore[arg-type]
         for handle in deletions(attempt):
             if handle in self._current:
-                self._dead.add(self._of[handle])
+                self._dead.add((self._of[handle], name_in(request.params)))
 
     def audit(self, audit: Audit) -> None:
         """Look for the dead."""
-        live = {row.heap for row in audit.queues}
+        names = {row.heap: row.name for row in audit.queues}
         for row in audit.messages:
-            if row.id in self._dead and row.heap in live:
+            if (row.id, names.get(row.heap, "")) in self._dead:
                 raise self.fail(f"{row.body} is stored after its deletion")
 
 
@@ -330,6 +361,104 @@ class ClockNeverBack(Checker):
             raise self.fail(f"restarted at {high_water_ms}, before {self._last_ms}")
 
 
+class MappingAccounting(Checker):
+    """polled = invoked; invoked = deleted + returned, by what the function said of each message.
+
+    Filters come with a later version of mappings; nothing is filtered yet. Excused are: answers that a
+    refused commit (a full disk) may have lost; messages whose lease may have ended before a slot was free,
+    because it was short, time has jumped, or the function was throttled.
+    """
+
+    invariant = "mapping accounting"
+    lease_ms_least = 30_000
+    gap_ms_most = 10_000
+
+    def __init__(self) -> None:
+        self._settings = _Settings()
+        self._polled: set[str] = set()  # handles that no invocation was asked for
+        self._running: dict[str, frozenset[str]] = {}  # request id -> handles
+        self._ended: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # -> deleted, kept
+        self._excused: set[str] = set()  # ended, and perhaps never settled
+        self._seen_ms = 0
+
+    def commit(self, attempt: Attempt) -> None:
+        """Follow the handles of mappings, whose queue URLs are paths."""
+        self._settings.commit(attempt)
+        if deliveries(attempt) and attempt.params["QueueUrl"].startswith("/"):
+            timeout = attempt.params.get("VisibilityTimeout")
+            name = name_in(attempt.params)
+            lease_ms = self._settings.visibility_ms(name) if timeout is None else timeout * 1000
+            if lease_ms >= self.lease_ms_least:
+                self._polled.update(m["ReceiptHandle"] for m in deliveries(attempt))
+        elif attempt.operation == "Invoke":
+            self._polled -= _handles(attempt.params.get("Payload") or b"")
+            if attempt.error is not None:
+                self._polled.clear()
+        elif attempt.operation == "SettleBatch" and attempt.result is not None:
+            self._settled(attempt)
+
+    def audit(self, audit: Audit) -> None:
+        """Notice when time has jumped."""
+        if audit.now_ms - self._seen_ms > self.gap_ms_most:
+            self._polled.clear()
+        self._seen_ms = audit.now_ms
+
+    def _settled(self, attempt: Attempt) -> None:
+        params = attempt.params
+        deleted, kept = frozenset(params["Delete"]), frozenset(params["Keep"])
+        known = self._ended.pop(params["RequestId"], None)
+        if known is None:
+            if deleted:
+                raise self.fail(f"deleted {deleted} of a batch that no function has run")
+        elif known != (deleted, kept):
+            raise self.fail(f"the function said {known}, settled is {(deleted, kept)}")
+
+    def started(self, run: Run) -> None:
+        """No message is in two invocations at a time."""
+        handles = _handles(run.event)
+        for other in self._running.values():
+            if handles & other:
+                raise self.fail("a message is in two invocations at a time")
+        if handles:
+            self._running[run.request_id] = handles
+
+    def ended(self, run: Run, failed: frozenset[str]) -> None:
+        """Keep what must be settled."""
+        handles = self._running.pop(run.request_id, None)
+        if handles is not None:
+            kept = _handles(run.event, failed)
+            self._ended[run.request_id] = (handles - kept, kept)
+
+    def refused(self) -> None:
+        """Excuse the answers that may have been lost."""
+        self._polled.clear()
+        self._excused.update(self._ended)
+
+    def restart(self, high_water_ms: int) -> None:
+        """Forget what was in memory: its messages return by themselves."""
+        self._polled.clear()
+        self._running.clear()
+        self._ended.clear()
+
+    def rest(self) -> None:
+        """All is accounted for."""
+        if self._polled:
+            raise self.fail(f"{len(self._polled)} messages were polled and not invoked")
+        if self._ended.keys() - self._excused or self._running:
+            raise self.fail(f"{len(self._ended)} batches were run and not settled")
+
+
+def _handles(event: bytes, among: frozenset[str] | None = None) -> frozenset[str]:
+    """Return the receipt handles in a batch event, of all its messages or of those with some ids."""
+    if not event.startswith(b'{"Records"'):
+        return frozenset()
+    return frozenset(
+        record["receiptHandle"]
+        for record in orjson.loads(event)["Records"]
+        if among is None or record["messageId"] in among
+    )
+
+
 CHECKERS: tuple[type[Checker], ...] = (
     Conservation,
     LeaseExclusivity,
@@ -339,4 +468,5 @@ CHECKERS: tuple[type[Checker], ...] = (
     AcknowledgedDeletes,
     MoveTasks,
     ClockNeverBack,
+    MappingAccounting,
 )

@@ -52,6 +52,7 @@ class Attempt(NamedTuple):
     result: Mapping[str, Any] | None
     waits: bool
     error: str | None
+    request_id: str = ""
 
 
 class WatchedRegistry(Registry):
@@ -90,6 +91,7 @@ class WatchedRegistry(Registry):
                     result,
                     waits,
                     error,
+                    context.request_id,
                 )
             )
 
@@ -169,10 +171,14 @@ class MoveRow(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """A client's receive that has not been answered."""
+    """A client's receive that has not been answered.
+
+    as_of_ms: what was visible then must have ended it.
+    """
 
     queue: str
     ends_ms: int
+    as_of_ms: int
 
 
 class Audit(NamedTuple):

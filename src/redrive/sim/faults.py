@@ -36,9 +36,14 @@ class CrashingStore:
         self._committed = committed
         self._refused = refused
 
-    def transact(self, work: Callable[[Any], T]) -> T:
+    def transact(self, work: Callable[..., T], *args: Any) -> T:
         """Run a work in the open group."""
-        return self.inner.transact(work)
+        return self.inner.transact(work, *args)
+
+    @property
+    def has_group(self) -> bool:
+        """Tell whether works have run since the last commit."""
+        return self.inner.has_group
 
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Commit the group, or crash beside the commit."""

@@ -65,7 +65,10 @@ class Place:
 
 @dataclass(slots=True)
 class Item:
-    """A message's whole life under one body."""
+    """A message's whole life under one body.
+
+    doubt: it has met this fate, unless it turns out to have been elsewhere before.
+    """
 
     body: str
     id: str
@@ -75,23 +78,30 @@ class Item:
     receives: int = 0
     origin: str | None = None
     fate: str = "live"  # why it is gone: deleted | expired | dropped
-    received_ms: int = 0
+    doubt: str | None = None
 
     def leave(self, fate: str) -> None:
         """Be gone."""
-        self.place, self.fate = None, fate
+        self.place, self.fate, self.doubt = None, fate, None
 
 
 @dataclass(slots=True)
 class Touch:
-    """An execution that may have taken messages of a place away."""
+    """An execution that may have taken messages of a place away, and which ones (by body)."""
 
-    kind: str  # receive | reap | move
     at_ms: int
     place: Place
     retention_ms: int
-    receives_max: int | None = None
-    dlq: Place | None = None
+    receives_max: int | None
+    dlq: Place | None
+    buriable: set[str] = field(default_factory=set)
+    movable: set[str] = field(default_factory=set)
+    expirable: set[str] = field(default_factory=set)
+
+    @property
+    def taken(self) -> set[str]:
+        """Return what may be somewhere else since."""
+        return self.buriable | self.movable
 
 
 class Oracle:
@@ -101,7 +111,7 @@ class Oracle:
         self.places: dict[str, Place] = {}
         self.items: dict[str, Item] = {}
         self.bodies: dict[str, str] = {}  # MessageId -> body
-        self.handles: dict[str, tuple[str, Place, int]] = {}  # -> body, where, number of the receive
+        self.handles: dict[str, tuple[str, str, Place, int]] = {}  # -> body, id, where, which receive
         self.touches: list[Touch] = []
         self.destinations: dict[str, set[str | None]] = {}  # source -> where its tasks may move to
         self.moved = 0
@@ -140,7 +150,14 @@ class Oracle:
     def _drop(self, place: Place) -> None:
         place.is_gone = True
         for item in self._in(place):
-            item.leave("dropped")
+            self._depart(item, "dropped")
+
+    def _depart(self, item: Item, fate: str) -> None:
+        """Let a message meet its fate, if it is still where it is believed to be."""
+        if any(item.body in touch.taken for touch in self.touches):
+            item.doubt = fate
+        else:
+            item.leave(fate)
 
     def _in(self, place: Place) -> list[Item]:
         return [item for item in self.items.values() if item.place is place]
@@ -170,20 +187,38 @@ class Oracle:
         params, now_ms = attempt.params, attempt.now_ms
         place = self.places[name_in(params)]
         touch = self._touch("receive", now_ms, place)
+        limit = params.get("MaxNumberOfMessages", 1)
         timeout = params.get("VisibilityTimeout")
         visibility_ms = place.visibility_ms if timeout is None else timeout * 1000
         messages = (attempt.result or {}).get("Messages", [])
         for message in messages:
             self._deliver(message, touch, now_ms + visibility_ms)
-        if len(messages) < params.get("MaxNumberOfMessages", 1) and visibility_ms:
+        if len(messages) < limit and (visibility_ms or not messages):
             self._settle_short_receive(touch)
-            self.touches.remove(touch)
 
     def _touch(self, kind: str, now_ms: int, place: Place) -> Touch:
         dlq = None if place.dlq is None else self.places.get(place.dlq)
-        touch = Touch(kind, now_ms, place, place.retention_ms, place.receives_max, dlq)
+        touch = Touch(now_ms, place, place.retention_ms, place.receives_max, dlq)
+        for item in self.items.values():
+            if item.place is not place and not self._may_be_in(item, place):
+                continue
+            is_due = item.visible_ms <= now_ms or item.place is not place
+            if now_ms >= item.sent_ms + touch.retention_ms:
+                touch.expirable.add(item.body)
+            elif is_due and kind == "move":
+                touch.movable.add(item.body)
+            elif is_due and kind == "receive" and self._exceeds(item, touch):
+                touch.buriable.add(item.body)
         self.touches.append(touch)
         return touch
+
+    def _may_be_in(self, item: Item, place: Place) -> bool:
+        return any(t.dlq is place and item.body in t.buriable for t in self.touches)
+
+    @staticmethod
+    def _exceeds(item: Item, touch: Touch) -> bool:
+        most = touch.receives_max
+        return touch.dlq is not None and most is not None and item.receives >= most
 
     def _deliver(self, message: Mapping[str, Any], touch: Touch, visible_ms: int) -> None:
         body, identity, now_ms = message["Body"], message["MessageId"], touch.at_ms
@@ -193,23 +228,37 @@ class Oracle:
             raise Violation("nothing comes back", f"{body} was delivered; it was {fate}")
         if item.place is not touch.place or item.id != identity:
             self._explain(item, touch.place, identity, now_ms)
+        elif item.doubt is not None:
+            raise Violation("nothing comes back", f"{body} was delivered; it was {item.doubt}")
         if now_ms < item.visible_ms:
             late = item.visible_ms - now_ms
             raise Violation("timers", f"{body} was delivered {late} ms before it was visible")
         if now_ms >= item.sent_ms + touch.retention_ms:
             raise Violation("timers", f"{body} was delivered after its retention")
+        self._is_here(item, touch)
         item.receives += 1
-        item.received_ms, item.visible_ms = now_ms, visible_ms
-        self.handles[message["ReceiptHandle"]] = (body, touch.place, item.receives)
+        item.visible_ms = visible_ms
+        self.handles[message["ReceiptHandle"]] = (body, identity, touch.place, item.receives)
+
+    def _is_here(self, item: Item, after: Touch) -> None:
+        """Take notice of where a message was after a touch: no earlier one has another say."""
+        item.doubt = None
+        for touch in self.touches:
+            for bodies in (touch.buriable, touch.movable, touch.expirable):
+                bodies.discard(item.body)
+            if touch is after:
+                break
 
     def _settle_short_receive(self, touch: Touch) -> None:
         """A receive that had room for more has taken, buried or dropped all that was due."""
+        earlier = [other for other in self.touches if other is not touch]
         for item in self._in(touch.place):
-            if item.visible_ms > touch.at_ms:
+            is_elsewhere = any(item.body in other.taken for other in earlier)
+            if item.visible_ms > touch.at_ms or item.doubt or is_elsewhere:
                 continue
-            if touch.at_ms >= item.sent_ms + touch.retention_ms:
+            if item.body in touch.expirable:
                 item.leave("expired")
-            elif self._may_bury(item, touch):
+            elif item.body in touch.buriable:
                 self._bury(item, touch)
             else:
                 raise Violation(
@@ -217,20 +266,9 @@ class Oracle:
                     f"{item.body} was due at {item.visible_ms} and not received at {touch.at_ms}",
                 )
 
-    @staticmethod
-    def _may_bury(item: Item, touch: Touch) -> bool:
-        return (
-            touch.kind == "receive"
-            and touch.dlq is not None
-            and touch.receives_max is not None
-            and item.receives >= touch.receives_max
-            and item.place is touch.place
-            and item.visible_ms <= touch.at_ms < item.sent_ms + touch.retention_ms
-        )
-
-    @staticmethod
-    def _bury(item: Item, touch: Touch) -> None:
+    def _bury(self, item: Item, touch: Touch) -> None:
         assert touch.dlq is not None
+        self._is_here(item, touch)
         item.place, item.visible_ms, item.origin = touch.dlq, touch.at_ms, arn_of(touch.place.name)
         if touch.dlq.is_gone:
             item.leave("dropped")
@@ -251,7 +289,7 @@ class Oracle:
     def _delete(self, attempt: Attempt, handle: str) -> None:
         item = self._held(attempt, handle)
         if item is not None:
-            item.leave("deleted")
+            self._depart(item, "deleted")
 
     def _held(self, attempt: Attempt, handle: str) -> Item | None:
         """Return the message whose latest receive gave the handle, if it is still there."""
@@ -259,9 +297,10 @@ class Oracle:
         known = self.handles.get(handle)
         if known is None or place is None:
             return None
-        body, where, receives = known
+        body, identity, where, receives = known
         item = self.items[body]
-        return item if item.place is place is where and item.receives == receives else None
+        is_there = item.place is place is where and item.id == identity
+        return item if is_there and item.receives == receives else None
 
     def _on_ChangeMessageVisibility(self, attempt: Attempt) -> None:
         self._change(attempt, attempt.params)
@@ -309,7 +348,7 @@ class Oracle:
 
     def _explain_burial(self, item: Item, dlq: Place | None) -> None:
         for touch in self.touches:
-            if self._may_bury(item, touch) and (dlq is None or touch.dlq is dlq):
+            if item.body in touch.buriable and (dlq is None or touch.dlq is dlq):
                 self._bury(item, touch)
                 return
         where = item.place.name if item.place else item.fate
@@ -320,13 +359,12 @@ class Oracle:
             allowed = self.destinations.get(touch.place.name, set())
             back = item.origin == arn_of(place.name) and None in allowed
             if (
-                touch.kind == "move"
+                item.body in touch.movable
                 and item.place is touch.place
-                and item.visible_ms <= touch.at_ms <= by_ms
-                and touch.at_ms < item.sent_ms + touch.retention_ms
+                and touch.at_ms <= by_ms
                 and (place.name in allowed or back)
             ):
-                del self.bodies[item.id]
+                self._is_here(item, touch)
                 self.bodies[identity] = item.body
                 item.id, item.place, item.origin = identity, place, None
                 item.sent_ms = item.visible_ms = touch.at_ms
@@ -336,13 +374,15 @@ class Oracle:
         raise Violation("one place", f"{item.body} got a new id without a move task")
 
     def _explain_absence(self, item: Item) -> None:
+        if item.doubt is not None:
+            item.leave(item.doubt)
+            return
         for touch in self.touches:
-            if touch.place is item.place and touch.at_ms >= item.sent_ms + touch.retention_ms:
+            if item.body in touch.expirable:
                 item.leave("expired")
                 return
-        for touch in self.touches:
-            if self._may_bury(item, touch) and touch.dlq is not None and touch.dlq.is_gone:
-                self._bury(item, touch)
+            if item.body in touch.buriable and touch.dlq is not None and touch.dlq.is_gone:
+                item.leave("dropped")
                 return
         where = item.place.name if item.place else "?"
         raise Violation("nothing is lost", f"{item.body} is gone from {where}")
@@ -394,6 +434,8 @@ class Oracle:
             raise Violation("nothing comes back", f"{item.body} is in {place.name}: {item.fate}")
         if item.place is not place or item.id != row.id:
             self._explain(item, place, row.id, now_ms)
+        elif item.doubt is not None:
+            raise Violation("nothing comes back", f"{item.body} is in {place.name}: {item.doubt}")
         stored = (row.visible_ms, row.receives, row.origin)
         predicted = (item.visible_ms, item.receives, item.origin)
         if stored != predicted:
@@ -407,7 +449,7 @@ class Oracle:
             if place is None:
                 raise Violation("timers", f"a long poll waits on {poll.queue}, which is gone")
             for item in self._in(place):
-                if item.visible_ms <= audit.now_ms < item.sent_ms + place.retention_ms:
+                if item.visible_ms <= poll.as_of_ms < item.sent_ms + place.retention_ms:
                     if place.receives_max is not None and item.receives >= place.receives_max:
                         continue
                     raise Violation(

@@ -16,6 +16,7 @@ from redrive.core.effects import Params, Reply
 from redrive.core.errors import ServiceError
 from redrive.sim.chance import Dice
 from redrive.sim.evidence import ACCOUNT, arn_of, plain
+from redrive.sim.runtime import REPORTER
 
 NAMES = ("main", "side", "dead")
 _HANDLES_MAX = 40
@@ -38,6 +39,19 @@ _WEIGHTS: dict[str, float] = {
 }
 
 
+_MAPPING_WEIGHTS: dict[str, float] = {
+    "create_mapping": 3,
+    "update_mapping": 3,
+    "delete_mapping": 1,
+    "limit": 1.5,
+    "unlimit": 1.5,
+    "invoke": 2,
+    "invoke_later": 2,
+}
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/sim"
+_MAPPED = {"main": REPORTER, "side": "plain"}
+
+
 class Request(NamedTuple):
     """One request of a client."""
 
@@ -51,11 +65,30 @@ def url_of(name: str) -> str:
     return f"http://sim/{ACCOUNT}/{name}"
 
 
+def _lambda(operation: str, **params: Any) -> Request:
+    return Request("lambda", operation, params)
+
+
+def _function(name: str) -> Request:
+    return _lambda(
+        "CreateFunction",
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=_ROLE,
+        Handler="app.handler",
+        Timeout=3,
+        Code={"ZipFile": name.encode()},
+    )
+
+
 class Workload:
     """The clients of one world."""
 
-    def __init__(self, dice: Dice) -> None:
+    def __init__(self, dice: Dice, *, has_mappings: bool) -> None:
         self._dice = dice
+        self._has_mappings = has_mappings
+        self._weights = _WEIGHTS | (_MAPPING_WEIGHTS if has_mappings else {})
+        self._mappings: list[str] = []
         self._bodies = 0
         self._handles: list[tuple[str, str]] = []
         self._tasks: list[str] = []
@@ -65,13 +98,25 @@ class Workload:
 
     def setup(self) -> list[Request]:
         """Return what makes the queues that the world begins with."""
-        return [self._create("dead"), self._create("main", policy=True), self._create("side")]
+        made = [self._create("dead"), self._create("main", policy=True), self._create("side")]
+        if self._has_mappings:
+            made += [_function(name) for name in _MAPPED.values()]
+            made += [self._create_mapping()]
+        return made
+
+    def wind_up(self) -> list[Request]:
+        """Return what lets all that is under way come to its end."""
+        if not self._has_mappings:
+            return []
+        return [
+            _lambda("DeleteFunctionConcurrency", FunctionName=name) for name in _MAPPED.values()
+        ]
 
     def next(self) -> Request:
         """Return the next request: one to be repeated, or a new one."""
         if self.again and self._dice.chance(0.5):
             return self.again.pop()
-        request: Request = getattr(self, "_" + self._dice.weighted(_WEIGHTS))()
+        request: Request = getattr(self, "_" + self._dice.weighted(self._weights))()
         return request
 
     def _sqs(self, operation: str, name: str, **params: Any) -> Request:
@@ -200,6 +245,58 @@ class Workload:
             return Request("redrive", "DescribeQueues", {})
         return self._sqs("GetQueueAttributes", self._queue(), AttributeNames=["All"])
 
+    def _create_mapping(self) -> Request:
+        dice = self._dice
+        name = dice.pick(tuple(_MAPPED))
+        params: dict[str, Any] = {
+            "EventSourceArn": arn_of(name),
+            "FunctionName": _MAPPED[name],
+            "BatchSize": dice.pick((1, 2, 10)),
+        }
+        if name == "main":
+            params["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+        if dice.chance(0.3):
+            params["MaximumBatchingWindowInSeconds"] = dice.pick((1, 5, 30))
+            params["BatchSize"] = dice.pick((2, 10, 100))
+        if dice.chance(0.3):
+            params["ScalingConfig"] = {"MaximumConcurrency": 2}
+        return _lambda("CreateEventSourceMapping", **params)
+
+    def _mapping(self) -> str:
+        return self._dice.pick(self._mappings) if self._mappings else "none"
+
+    def _update_mapping(self) -> Request:
+        changes: dict[str, Any] = self._dice.pick(
+            (
+                {"Enabled": False},
+                {"Enabled": True},
+                {"Enabled": True},
+                {"BatchSize": self._dice.between(1, 10)},
+                {"MaximumBatchingWindowInSeconds": 2, "BatchSize": 20},
+            )
+        )
+        return _lambda("UpdateEventSourceMapping", UUID=self._mapping(), **changes)
+
+    def _delete_mapping(self) -> Request:
+        return _lambda("DeleteEventSourceMapping", UUID=self._mapping())
+
+    def _limit(self) -> Request:
+        name = self._dice.pick(tuple(_MAPPED.values()))
+        most = self._dice.pick((0, 1, 1, 2))
+        return _lambda(
+            "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=most
+        )
+
+    def _unlimit(self) -> Request:
+        name = self._dice.pick(tuple(_MAPPED.values()))
+        return _lambda("DeleteFunctionConcurrency", FunctionName=name)
+
+    def _invoke(self) -> Request:
+        return _lambda("Invoke", FunctionName="plain", Payload=b'{"by": "a client"}')
+
+    def _invoke_later(self) -> Request:
+        return _lambda("Invoke", FunctionName="plain", Payload=b"{}", InvocationType="Event")
+
     # --- what is learnt -------------------------------------------------------------------------
 
     def heard(self, request: Request, reply: Reply) -> None:
@@ -215,6 +312,8 @@ class Workload:
         del self._handles[:-_HANDLES_MAX]
         if "TaskHandle" in result:
             self._tasks.append(result["TaskHandle"])
+        if request.operation == "CreateEventSourceMapping":
+            self._mappings.append(result["UUID"])
 
     def silence(self, request: Request) -> None:
         """Learn nothing, and perhaps ask again later."""

@@ -6,8 +6,9 @@ replies.
 
 Invariants
 1. journal_mode=WAL and synchronous=FULL: COMMIT returns after the log is on stable storage.
-2. A failed write or sync of the log is final (StoreFailed). An fsync is never tried again: the
-   kernel may have dropped the pages that it could not write, and would report success.
+2. A failed write or sync of the log is final: StoreFailed, then and for every call after it. An
+   fsync is never tried again: the kernel may have dropped the pages that it could not write, and
+   would report success.
 3. Checkpoints run here alone, after replies have left (`maintain`), in steps of CHECKPOINT_PAGES.
 4. Sequence numbers and the clock never go back, across restarts too.
 """
@@ -69,12 +70,11 @@ class SqliteStore:
         """
         try:
             self._connection = apsw.Connection(path, vfs=vfs, statementcachesize=256)
-            for pragma in _PRAGMAS:
-                self._connection.execute(pragma)
-            migrate(self._connection, statements)
-            (now_ms,) = self._connection.execute("SELECT now_ms FROM clock").fetchall()[0]
-            assert isinstance(now_ms, int)
-            self.high_water_ms = Millis(now_ms)
+            try:
+                self.high_water_ms = _prepare(self._connection, statements)
+            except BaseException:
+                self._connection.close()
+                raise
         except (*_UNKNOWN_DISK, *_NOT_NOW) as error:
             raise StoreFailed(f"{path} cannot be opened: {error}") from error
         self._execute = self._connection.execute
@@ -82,15 +82,15 @@ class SqliteStore:
         self._log_pages = 0
         self._connection.set_wal_hook(self._count_log_pages)
         self._open = False
-        self._lost: str | None = None
+        self._refusal: Unavailable | StoreFailed | None = None  # of the group, or of all to come
 
     def transact(self, work: Callable[..., T], *args: Any) -> T:
         """Run work(tx, *args) in the open group; undo it alone when it raises.
 
         The savepoint is made by the first statement that writes, so that reading costs none.
         """
-        if self._lost is not None:
-            raise Unavailable(self._lost)
+        if self._refusal is not None:
+            raise self._refused()
         tx = self._tx
         if not self._open:
             self._execute("BEGIN")
@@ -104,13 +104,28 @@ class SqliteStore:
         tx.keep()
         return result
 
+    def _refused(self) -> Unavailable | StoreFailed:
+        assert self._refusal is not None
+        return type(self._refusal)(*self._refusal.args)
+
+    def _fail(self, error: BaseException) -> StoreFailed:
+        """End this store: nothing works any more, and closing it writes nothing.
+
+        Closing a database in WAL mode checkpoints it: that would sync after a sync has failed.
+        """
+        self._refusal = StoreFailed(str(error))
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        return StoreFailed(str(error))
+
     def _undo(self, error: BaseException) -> None:
-        is_saved = self._tx.drop()
+        is_lone, is_saved = self._tx.is_lone, self._tx.drop()
         if isinstance(error, _UNKNOWN_DISK):
-            raise StoreFailed(str(error)) from error
+            raise self._fail(error) from error
+        if is_lone and self._connection.in_transaction:
+            self._execute("ROLLBACK")  # what was written without a savepoint goes with the group
         if not self._connection.in_transaction:
-            # SQLite gave up the whole transaction, so the other works of the group are gone too.
-            self._lost = f"the commit group was rolled back: {error}"
+            # Here, or in SQLite by itself: the other works of the group are gone too.
+            self._refusal = Unavailable(f"the commit group was rolled back: {error}")
         elif is_saved:
             self._execute("ROLLBACK TO work")
             self._execute("RELEASE work")
@@ -119,20 +134,27 @@ class SqliteStore:
         if isinstance(error, apsw.Error):
             raise AssertionError(f"a statement failed: {error}") from error
 
+    @property
+    def has_group(self) -> bool:
+        """Tell whether works have run since the last commit."""
+        return self._open
+
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Put the open group on stable storage and return the topics that it wakes.
 
         Raises Unavailable when nothing of the group was committed, StoreFailed when that is
         unknown.
         """
+        if isinstance(self._refusal, StoreFailed):
+            raise self._refused()
         if not self._open:
             return ()
         self._open = False
         tallies, topics = self._tx.take()
-        if self._lost is not None:
-            lost, self._lost = self._lost, None
+        if self._refusal is not None:
+            lost, self._refusal = self._refused(), None
             self._tx.forget()
-            raise Unavailable(lost)
+            raise lost
         try:
             if tallies or self._tx.has_written:
                 for text, sums in tallies:
@@ -145,13 +167,14 @@ class SqliteStore:
             self._tx.forget()
             raise Unavailable(str(error)) from error
         except apsw.Error as error:
-            raise StoreFailed(str(error)) from error
+            raise self._fail(error) from error
         return topics
 
-    def maintain(self, *, idle: bool = False) -> None:
+    def maintain(self, *, idle: bool = False) -> bool:
         """Move the log into the database when it has grown, and give free pages back when idle.
 
-        Called between groups, after replies have left. Raises StoreFailed.
+        Called between groups, after replies have left. Returns whether there is more to give back.
+        Raises StoreFailed.
         """
         assert not self._open
         try:
@@ -160,8 +183,12 @@ class SqliteStore:
                 self._log_pages = 0
             if idle and self._connection.pragma("freelist_count") > VACUUM_PAGES:
                 self._connection.pragma("incremental_vacuum", VACUUM_PAGES)
+                return True
+        except _NOT_NOW:
+            pass  # a full disk: the log still holds everything, and the next commit asks again
         except apsw.Error as error:
-            raise StoreFailed(str(error)) from error
+            raise self._fail(error) from error
+        return False
 
     def close(self) -> None:
         """Commit nothing, release the files."""
@@ -170,6 +197,16 @@ class SqliteStore:
     def _count_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
         return apsw.SQLITE_OK
+
+
+def _prepare(connection: apsw.Connection, statements: Sequence[Statements]) -> Millis:
+    """Set the connection up, bring the schema up to date, return the clock's high-water mark."""
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    migrate(connection, statements)
+    (now_ms,) = connection.execute("SELECT now_ms FROM clock").fetchall()[0]
+    assert isinstance(now_ms, int)
+    return Millis(now_ms + 1)  # lies after everything that an earlier start has numbered
 
 
 class SqliteTx:
@@ -194,12 +231,15 @@ class SqliteTx:
         self._writes = {
             name: match[2] for name, text in self._texts.items() if (match := _WRITE.match(text))
         }
+        for name, text in self._texts.items():
+            # Only then is it known which statements need a savepoint and empty the cache.
+            assert name in self._writes or _SELECT.match(text), f"{name} neither reads nor writes"
         self._parameters = {name: _parameters(text) for name, text in self._texts.items()}
         # The next number lies beyond every one that a crash may have made us forget.
-        self._last_seq = ((high_water_ms + 1) << SEQ_BITS) - 1
+        self._last_seq = (high_water_ms << SEQ_BITS) - 1
         self.has_written = False
         self._is_saved = False
-        self._lone = False
+        self.is_lone = False  # the work has written without a savepoint
         self._topics: dict[str, None] = {}
         self._work_topics: list[str] = []
         self._tallies: dict[tuple[str, int], dict[str, int]] = {}
@@ -256,9 +296,11 @@ class SqliteTx:
         microseconds of a send. A second statement that writes would be a bug, and is refused.
         """
         assert not self._is_saved, f"{statement} is not the only one that writes"
-        self._is_saved = self.has_written = True
-        self._lone = True
+        self.has_written = True
         self._execute(self._texts[statement], values)
+        self._is_saved = self.is_lone = True
+        if self._writes[statement] in self._cached_tables:
+            self._cache.clear()
 
     def run_values(self, statement: str, values: tuple[Any, ...], /) -> None:
         """Run a statement bound by position of first appearance, which is quicker than by name."""
@@ -274,6 +316,8 @@ class SqliteTx:
         if not self._is_saved:
             self._execute("SAVEPOINT work")
             self._is_saved = self.has_written = True
+        else:
+            assert not self.is_lone, f"{statement} follows one that was to write alone"
         if self._writes.get(statement) in self._cached_tables:
             self._cache.clear()
 
@@ -305,8 +349,8 @@ class SqliteTx:
         """End a work that succeeded."""
         if self._is_saved:
             self._is_saved = False
-            if self._lone:
-                self._lone = False
+            if self.is_lone:
+                self.is_lone = False
             else:
                 self._execute("RELEASE work")
         if self._work_topics:
@@ -317,8 +361,8 @@ class SqliteTx:
 
     def drop(self) -> bool:
         """End a work that failed; return whether a savepoint is to be rolled back."""
-        has_savepoint = self._is_saved and not self._lone
-        self._is_saved = self._lone = False
+        has_savepoint = self._is_saved and not self.is_lone
+        self._is_saved = self.is_lone = False
         self._work_topics.clear()
         for sums, amounts in self._work_tallies:
             for counter, amount in amounts.items():
@@ -345,6 +389,7 @@ class SqliteTx:
 _MISSING = object()
 _CACHE_MAX = 10_000
 _WRITE = re.compile(r"\s*(INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
+_SELECT = re.compile(r"\s*(SELECT\b|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.I | re.S)
 _READ = re.compile(r"\bFROM\s+(\w+)", re.IGNORECASE)
 _PARAMETER = re.compile(r":(\w+)")
 

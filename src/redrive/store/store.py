@@ -82,6 +82,11 @@ class Store(Protocol):
         """Run work(tx, *args) in the open group; undo it alone when it raises."""
         ...
 
+    @property
+    def has_group(self) -> bool:
+        """Tell whether works have run since the last commit."""
+        ...
+
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Put the open group on stable storage and return the topics that it wakes.
 
@@ -91,8 +96,11 @@ class Store(Protocol):
         """
         ...
 
-    def maintain(self, *, idle: bool = False) -> None:
-        """Do the store's own work between groups, a few milliseconds at most."""
+    def maintain(self, *, idle: bool = False) -> bool:
+        """Do the store's own work between groups, a few milliseconds at most.
+
+        Returns whether there is more that only an idle store does.
+        """
         ...
 
     def close(self) -> None:

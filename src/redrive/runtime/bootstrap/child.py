@@ -130,7 +130,7 @@ def install_log_handler() -> None:
 
 
 class LogHandler(logging.Handler):
-    """AWS: "Log and monitor Python Lambda functions": [LEVEL]<tab>time<tab>request id<tab>message."""
+    """AWS: "Log and monitor Python Lambda functions": [LEVEL], time, request id, message, by tabs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -384,7 +384,7 @@ def told(body: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def to_json(value: Any, ensure_ascii: bool) -> bytes:
-    """Write a response. AWS: Python 3.12 and later leave other characters than ASCII as they are."""
+    """Write a response. AWS: from Python 3.12 on, other characters than ASCII stay as they are."""
     text = json.dumps(value, ensure_ascii=ensure_ascii, default=number_of)
     return text.encode()
 
@@ -445,12 +445,12 @@ def elapsed_us(started: float) -> int:
 
 
 def exit_status(stop: SystemExit) -> int:
-    """Return the exit code that the interpreter would give, having printed a message if there is one."""
+    """Return the exit code that the interpreter would give; print the message if there is one."""
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):
         return stop.code & 0xFF
-    print(stop.code, file=sys.stderr)
+    sys.stderr.write(f"{stop.code}\n")
     return 1
 
 

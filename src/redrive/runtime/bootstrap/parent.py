@@ -24,6 +24,7 @@ every import.
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import importlib
 import importlib.machinery
@@ -58,11 +59,11 @@ NEVER_PRELOADED = frozenset(("pip", "setuptools", "pkg_resources", "wheel", "tes
 
 
 class TooSlow(BaseException):
-    """An import has used up its time. Not an Exception, so that a package does not catch it lightly."""
+    """An import has used up its time. Not an Exception: a package shall not catch it lightly."""
 
 
 class Offered:
-    """The last finder: gives the packages that AWS's runtime brings, from a folder, and no others."""
+    """The last finder: gives the packages that AWS's runtime brings from a folder, no others."""
 
     def __init__(self, folder: str, names: Sequence[str]) -> None:
         self._folder = folder
@@ -179,10 +180,8 @@ class Parent:
         control = self._control.fileno()
         ready, _, _ = select.select([control, self._wake_read], [], [], timeout)
         if self._wake_read in ready:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
-            except BlockingIOError:
-                pass
             self._reap()
         if control in ready:
             self._fork(self._receive()["fork"])
@@ -228,7 +227,7 @@ class Parent:
         self._child.run(channel, log_fd, parent_pid, self._prctl, base_modules, base_path)
 
     def _reap(self) -> None:
-        """Tell of the dead. A leader's group is killed before its number is free to be used again."""
+        """Tell of the dead. A leader's group is killed before its number can be used again."""
         while True:
             try:
                 info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -248,13 +247,13 @@ class Parent:
                 kill(pid)
 
     def _receive(self) -> dict[str, Any]:
-        """Wait for the next message and take no byte of the one after it, so that select sees that."""
+        """Wait for a message and take no byte of the one after it, so that select sees that."""
         (length,) = LENGTH.unpack(self._read(LENGTH.size))
         message: dict[str, Any] = json.loads(self._read(length))
         return message
 
     def _read(self, size: int) -> bytes:
-        """Read exactly so many bytes, and the descriptors with them; end when the server has gone."""
+        """Read so many bytes, and the descriptors with them; end when the server has gone."""
         buffer = b""
         while len(buffer) < size:
             try:
@@ -321,7 +320,7 @@ def kill(pid: int) -> None:
 
 
 def child_pids() -> list[int]:
-    """Return the children of this process, adopted ones too; none where the system does not tell."""
+    """Return the children of this process, adopted ones too; none if the system does not tell."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(each) for each in file.read().split()]
@@ -392,7 +391,7 @@ def find_prctl() -> Any:
     """Return prctl, or something that does nothing where the system or the interpreter has none."""
     function = getattr(ctypes.CDLL(None), "prctl", None) if ctypes is not None else None
     if function is None:
-        return lambda option, value: None
+        return lambda *_: None
     return lambda option, value: function(option, ctypes.c_ulong(int(value)), 0, 0, 0)
 
 

@@ -1,1 +1,1 @@
-"""Event source mappings: from a queue to a function. Queues and functions are other rooms' affairs."""
+"""Event source mappings: from a queue to a function. Neither of the two is this room's affair."""

@@ -1,7 +1,7 @@
 """What a mapping knows of its two ends: the queue's visibility timeout and the function's timeout.
 
-They are asked for again while messages flow, since both may be changed behind the mapping's back. AWS takes up
-to 60 seconds for a queue's changed attributes as well.
+They are asked for again while messages flow, since both may be changed behind the mapping's
+back. AWS takes up to 60 seconds for a queue's changed attributes as well.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ A mapping's states, and who moves it (`rules.settled_state` is the table of the 
     Update, Enabled false    ──> Disabling ─┴──no batch is under way──> Disabled
     Delete                   ──> Deleting ────no batch is under way──> (no row)
 
-Creating and Updating end in Disabled where the mapping is not enabled. AWS: API_GetEventSourceMapping,
-"State".
+Creating and Updating end in Disabled where the mapping is not enabled.
+AWS: API_GetEventSourceMapping, "State".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the poller writes into a mapping's row: that a transition has ended, and what is wrong.
 
-Both are retried while the store is unavailable; both follow the mapping's memory, which is the truth.
+Both are retried while the store is unavailable; both follow the pump, which knows the truth.
 """
 
 from __future__ import annotations

@@ -44,12 +44,6 @@ class Poller:
         self._list_ms: Millis = NEVER  # when a refused ListMappings is tried again
         self._is_draining = False
 
-    def drain(self) -> None:
-        """Let no mapping receive any more; hold with the next step (wake CHANGED_TOPIC)."""
-        self._is_draining = True
-        for pump in self._pumps.values():
-            pump.drain()
-
     @property
     def is_drained(self) -> bool:
         """Tell whether no message is in any mapping's hands."""
@@ -58,8 +52,8 @@ class Poller:
     def step(self, now_ms: Millis) -> Step:
         """Serve the pumps that are due, and look for changed mappings."""
         # Whether a topic or the time has brought the step cannot be told, so both are served.
-        uuids = list(self._pumps) if self._is_draining else self._due(now_ms)
-        return self._serve(uuids, now_ms, self._list())
+        calls = [] if self._is_draining else self._list()
+        return self._serve(self._due(now_ms), now_ms, calls)
 
     def done(self, reply_to: Any, reply: Reply, now_ms: Millis) -> Step:
         """Take the answer to a pump's call, or the list of mappings."""
@@ -68,6 +62,13 @@ class Poller:
             return self._took_list(reply, now_ms)
         self._pumps[key[0]].took(key, reply, now_ms)  # a pump lives until it has all its answers
         return self._serve((key[0],), now_ms, [])
+
+    def drain(self, now_ms: Millis) -> Step:
+        """Let no mapping receive any more; what is under way ends and is settled."""
+        self._is_draining = True
+        for pump in self._pumps.values():
+            pump.drain()
+        return self._serve(list(self._pumps), now_ms, [])
 
     def _list(self) -> list[Call]:
         if self._is_listing:

@@ -6,14 +6,14 @@
                           │                               waiting <──throttled─────────┘
                           └──> deleted, or left to the visibility timeout
 
-Whoever holds a pump tells it what has happened (`took`, `configure`, `vanish`) and then asks what to do next
-(`move`). A pump does not know of others: a slow function of one mapping delays no other.
+Whoever holds a pump tells it what has happened (`took`, `configure`, `vanish`) and then asks what
+to do next (`move`). A pump does not know of others: a slow function of one mapping delays no other.
 
 Invariants
 1. At most one long poll waits; it is all that an idle mapping costs.
 2. Receives are asked for only as slots are free for the batches that they may bring.
-3. A message that was received is deleted, or noted as failed or throttled, or forgotten until its visibility
-   timeout ends. Nothing is acknowledged here, so a crash costs a redelivery and nothing else.
+3. A message that was received is deleted, or noted as failed or throttled, or forgotten until its
+   visibility timeout ends. Nothing is acknowledged here: a crash costs a redelivery, no more.
 AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
 
@@ -45,7 +45,7 @@ from redrive.services.mappings.refusals import queue_refusal
 from redrive.services.mappings.settlements import Key, Settlements
 
 RECEIVES_MAX = 50
-"""Receives of one mapping under way at a time, so that a large mapping does not hold up the loop."""
+"""Receives of one mapping under way at a time, so that a large mapping cannot stop the loop."""
 
 
 @dataclass(slots=True, eq=False)
@@ -109,7 +109,7 @@ class Pump:
         self._refusals = {"queue": 0, "function": 0}  # in a row
         self._rest_ms = Millis(0)  # no receives before
 
-    # --- what it is --------------------------------------------------------------------------------
+    # --- what it is ------------------------------------------------------------------------------
 
     @property
     def is_polling(self) -> bool:
@@ -136,7 +136,7 @@ class Pump:
         return self._scale.slots - len(self._running) - len(self._waiting) - len(self._ready)
 
     def next_ms(self, now_ms: Millis) -> Millis:
-        """Return when it has something to do though nothing has happened; NEVER when only events count."""
+        """Return when it has something to do if nothing happens; NEVER when only events count."""
         at_ms: list[int] = [at for at, _batch in self._waiting]
         at_ms += (self._settlements.next_ms, self._paperwork.next_ms(now_ms))
         if len(self._gathering):
@@ -147,7 +147,7 @@ class Pump:
             at_ms.append(self._rest_ms)
         return Millis(min(at_ms, default=NEVER))
 
-    # --- what happens to it ------------------------------------------------------------------------
+    # --- what happens to it ----------------------------------------------------------------------
 
     def configure(self, mapping: Mapping, now_ms: Millis) -> None:
         """Take changed settings; they hold from the next receive and the next batch on."""
@@ -274,7 +274,7 @@ class Pump:
             }
         )
 
-    # --- what it does ------------------------------------------------------------------------------
+    # --- what it does ----------------------------------------------------------------------------
 
     def move(self, now_ms: Millis) -> Moves:
         """Return all that is to be done at this instant."""
@@ -307,7 +307,7 @@ class Pump:
         return moves
 
     def _cancel_receives(self, moves: Moves) -> None:
-        """Cancel what waits. An answer that is under way comes all the same, and its messages count."""
+        """Cancel what waits; an answer that is under way comes all the same and counts."""
         if not self._receives:
             return
         moves.cancels += self._receives

@@ -1,6 +1,6 @@
 """Messages as a function gets them, and the event that holds them. Pure.
 
-AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS"; the order of keys is that of captured events.
+AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS"; the keys' order is as captured.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 
 EVENT_BYTES_MAX = 6_291_456
-"""AWS: Lambda Developer Guide, "Batching behavior": 6 MB, metadata included. Also what Invoke takes."""
+"""AWS: Lambda Developer Guide, "Batching behavior": 6 MB, metadata included; Invoke takes as
+much."""
 
 _HEAD, _TAIL = b'{"Records":[', b"]}"
 
@@ -71,7 +72,7 @@ def make_event(records: Sequence[Record]) -> bytes:
 class Gathering:
     """A batch that is being filled. It never holds what would not fit into one event.
 
-    first_ms is the instant of its first message, from which its window counts; undefined while empty.
+    first_ms is the instant of its first message, where its window begins; undefined while empty.
     """
 
     def __init__(self) -> None:
@@ -106,8 +107,8 @@ def gather(
 ) -> list[tuple[Record, ...]]:
     """Put records into a gathering; return the batches that are complete, in order.
 
-    A batch is complete when it has batch_size records or the next one does not fit; without `waits` (no
-    window) also when there are no more.
+    A batch is complete when it has batch_size records or the next one does not fit; without `waits`
+    (no window) also when there are no more.
     """
     done: list[tuple[Record, ...]] = []
     for record in records:

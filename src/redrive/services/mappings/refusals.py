@@ -44,7 +44,7 @@ def untaggable(arn: str) -> ServiceError:
 
 
 def in_use(verb: str) -> ServiceError:
-    """Return the refusal of a change while another one is under way. AWS: API_DeleteEventSourceMapping."""
+    """Return the refusal of a change while another is on. AWS: API_DeleteEventSourceMapping."""
     return ServiceError(
         "ResourceInUseException",
         f"Cannot {verb} the event source mapping because it is in use.",
@@ -54,7 +54,7 @@ def in_use(verb: str) -> ServiceError:
 
 
 def duplicate(twin: Mapping) -> ServiceError:
-    """Return the 409 for a second mapping of one pair; the inner spaces are AWS's. AWS: as captured."""
+    """Return the 409 for a second mapping of one pair. AWS: as captured, inner spaces too."""
     return ServiceError(
         "ResourceConflictException",
         f'An event source mapping with SQS arn (" {twin.queue_arn} " ) and function'
@@ -68,7 +68,8 @@ def duplicate(twin: Mapping) -> ServiceError:
 def missing_queue_text() -> str:
     """Return how AWS words that a mapping's queue is not there. AWS: as captured."""
     return (
-        "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue."
+        "Error occurred while ReceiveMessage. SQS Error Code:"
+        " AWS.SimpleQueueService.NonExistentQueue."
         " SQS Error Message: The specified queue does not exist."
     )
 

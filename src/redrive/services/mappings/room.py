@@ -1,4 +1,4 @@
-"""The mappings service's wiring: what its operations need besides tables. Frozen; made by the app."""
+"""The mappings service's wiring: what its operations need besides tables; made by the app."""
 
 from __future__ import annotations
 

@@ -14,14 +14,15 @@ TRANSITIONS = frozenset(["Creating", "Enabling", "Disabling", "Updating", "Delet
 """States that end by themselves."""
 
 SLOTS_FIRST = 5
-"""Concurrent batches of a mapping at rest. AWS: Lambda Developer Guide, "Scaling for SQS": it starts
-at 5 and grows by 300 a minute up to 1,250."""
+"""Concurrent batches of a mapping at rest. AWS: Lambda Developer Guide, "Scaling for SQS": it
+starts at 5 and grows by 300 a minute up to 1,250."""
 SLOTS_MAX = 1_250
 SLOT_MS = MINUTE_MS // 300
 """How long one slot takes to grow."""
 
 VISIBILITY_MARGIN_MS = 30 * SECOND_MS
-"""AWS: Lambda Developer Guide, "Configuring a queue": window + timeout + 30 s where the window needs it."""
+"""AWS: Lambda Developer Guide, "Configuring a queue": window + timeout + 30 s where a
+window needs it."""
 
 BACK_OFF_FIRST_MS = 1 * SECOND_MS
 BACK_OFF_MAX_MS = 30 * SECOND_MS
@@ -58,7 +59,7 @@ def effective_visibility_ms(window_ms: int, timeout_ms: int, visibility_ms: int)
 
 
 def back_off_ms(attempt: int) -> int:
-    """Return how long to wait after the attempt-th failure in a row (1, 2, ...): 1 s, doubling, capped."""
+    """Return the wait after the attempt-th failure in a row (1, 2, ...): 1 s, doubling, capped."""
     assert attempt >= 1
     return int(min(BACK_OFF_FIRST_MS << min(attempt - 1, 10), BACK_OFF_MAX_MS))
 
@@ -128,7 +129,7 @@ def grows_at_ms(scale: Scale, most: int) -> Millis:
 class Verdict(NamedTuple):
     """What becomes of a batch: which of its messages stay, and why.
 
-    error is JSON text in the form of Lambda's error bodies; None where the function named the messages.
+    error is JSON text like Lambda's error bodies; None where the function named the messages.
     """
 
     kept: frozenset[str]  # message ids; all others are deleted
@@ -140,9 +141,10 @@ def judge(
 ) -> Verdict:
     """Judge a batch by what the function answered.
 
-    With reports_failures a null or empty response, and a null, absent or empty list in it, mean success;
-    an id that is empty, null, missing or of no message of the batch means that all have failed, and so
-    does what is not a JSON object. An item without any key counts as one whose key has a bad name.
+    With reports_failures a null or empty response, and a null, absent or empty list in it, mean
+    success; an id that is empty, null, missing or of no message of the batch means that all have
+    failed, and so does what is not a JSON object. An item without any key counts as one whose key
+    has a bad name: AWS is said to do otherwise, and its own page does not tell.
     AWS: Lambda Developer Guide, "Reporting batch item failures for SQS".
     """
     if function_error is not None:

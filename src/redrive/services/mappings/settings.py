@@ -1,6 +1,6 @@
 """What a request may set on a mapping, and what is refused. Pure.
 
-An option is honoured or refused, never ignored; an empty value is the same as none, as templates write it.
+An option is honoured or refused, never ignored; an empty value is none, as templates write it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Settings(NamedTuple):
 def parse_settings(params: Params) -> Settings:
     """Return what a request sets, each member checked by itself.
 
-    Raises InvalidParameterValueException for what is refused, ValidationException for what is out of range.
+    Raises InvalidParameterValueException for what is refused, ValidationException for what is out
+    of range.
     """
     refuse_unsupported(params)
     window_s = _ranged(params, "MaximumBatchingWindowInSeconds", 0, WINDOW_S_MAX)
@@ -117,15 +118,15 @@ def check_batching(batch_size: int, window_ms: int) -> None:
     """Refuse a large batch without a window. AWS: as captured (default batch size)."""
     if batch_size > RECEIVE_COUNT_MAX and not window_ms:
         raise invalid(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater"
-            " than 10"
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is"
+            " greater than 10"
         )
 
 
 def check_visibility(visibility_ms: int, timeout_ms: int) -> None:
     """Refuse a queue whose messages come back before the function can have ended. AWS: as captured.
 
-    It is judged when a mapping is made or given another function, and not when queue or function change.
+    It is judged when a mapping is made or given another function, not when one of the two changes.
     """
     if visibility_ms < timeout_ms:
         raise invalid(

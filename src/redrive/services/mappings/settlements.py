@@ -16,8 +16,8 @@ Key = tuple[str, str, int]
 class Settlements:
     """Settles each batch once, again and again while the store is unavailable.
 
-    A deletion that comes after the visibility timeout still deletes, unless the message has been received
-    again: then it does nothing. So there is no hurry, and no end to trying.
+    A deletion that comes after the visibility timeout still deletes, unless the message has been
+    received again: then it does nothing. So there is no hurry, and no end to trying.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Settlements:
         return calls
 
     def took(self, key: Key, reply: Reply, now_ms: Millis) -> None:
-        """Take an answer. Unavailable means that nothing was written; any other refusal is final."""
+        """Take an answer: Unavailable means that nothing was written, other errors are final."""
         attempts, params = self._asked.pop(key)
         if isinstance(reply.error, Unavailable):
             self._due.append((now_ms + back_off_ms(attempts + 1), attempts + 1, params))

@@ -12,7 +12,10 @@ from redrive.services.mappings.settings import REPORTS_FAILURES
 
 
 def configuration(mapping: Mapping) -> dict[str, Any]:
-    """Return an EventSourceMappingConfiguration. A queue's has no LastProcessingResult. AWS: as captured."""
+    """Return an EventSourceMappingConfiguration.
+
+    A queue's has no LastProcessingResult. AWS: as captured.
+    """
     shape: dict[str, Any] = {
         "UUID": mapping.uuid,
         "BatchSize": mapping.batch_size,

@@ -17,6 +17,7 @@ from redrive.core.limits import (
     VISIBILITY_MS_MAX,
     WAIT_MS_MAX,
 )
+from redrive.core.policies import is_policy
 from redrive.core.time import DAY_MS, MINUTE_MS, SECOND_MS
 from redrive.services.queues.model import Counts, Hidden, Queue
 
@@ -106,11 +107,12 @@ def merge(
     merged = dict(kept)
     for name, value in given.items():
         if name in NUMBERS:
-            _check_number(name, value)
-        elif value == "" and name != "SqsManagedSseEnabled":
+            merged[name] = _check_number(name, value)
+            continue
+        if value == "" and name != "SqsManagedSseEnabled":
             merged.pop(name, None)
             continue
-        elif name == "RedrivePolicy":
+        if name == "RedrivePolicy":
             parse_redrive_policy(value, account, region)
         elif name == "RedriveAllowPolicy":
             parse_allow_policy(value)
@@ -138,12 +140,13 @@ def _settle_encryption(merged: dict[str, str], given: Mapping[str, str]) -> None
         merged.pop("KmsMasterKeyId", None)
 
 
-def _check_number(name: str, value: str) -> None:
+def _check_number(name: str, value: str) -> str:
     span = NUMBERS[name]
     if not value.isascii() or not value.isdigit() or len(value) > 9:
         raise _invalid(name, value)
     if not span.least <= int(value) <= span.most:
         raise _invalid(name, value)
+    return str(int(value))
 
 
 def _parse_object(name: str, value: str) -> dict[str, Any]:
@@ -233,11 +236,7 @@ def _check_policy(value: str) -> None:
         policy = orjson.loads(value)
     except orjson.JSONDecodeError:
         policy = None
-    if (
-        not isinstance(policy, dict)
-        or not isinstance(policy.get("Statement"), list | dict)
-        or len(value.encode()) > POLICY_BYTES_MAX
-    ):
+    if not is_policy(policy) or len(value.encode()) > POLICY_BYTES_MAX:
         raise ServiceError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
 
 

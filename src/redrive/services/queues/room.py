@@ -5,6 +5,7 @@ lines.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,14 +30,23 @@ class Recent(NamedTuple):
     request_id: str | None  # of the invocation that processed it, when a mapping did
 
 
+Buried = Callable[[Tx, Mapping[str, Any]], None]
+
+
+def _nobody(_tx: Tx, _told: Mapping[str, Any]) -> None:
+    pass
+
+
 class Queues:
     """The room: what outlives an operation without being a row.
 
-    recent is a bounded ring of successes, newest last; it starts empty after a restart.
+    recent is a bounded ring of successes, newest last; it starts empty after a restart. buried
+    hears of each burial: AtMs, MessageId, ReceiveCount, Source and DeadLetterQueue (ARNs).
     """
 
-    def __init__(self, store: Store, chance: Chance) -> None:
+    def __init__(self, store: Store, chance: Chance, buried: Buried = _nobody) -> None:
         self.chance = chance
+        self.buried = buried
         self.salt = store.transact(lambda tx: _salt(tx, chance))
         self.recent: deque[Recent] = deque(maxlen=RECENT_MAX)
 

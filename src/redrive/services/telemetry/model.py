@@ -79,6 +79,12 @@ class Aged(NamedTuple):
     bytes: int
 
 
+class Number(NamedTuple):
+    """A single number."""
+
+    value: int
+
+
 class Event(NamedTuple):
     """Something that has just happened. Kinds: invocation, batch, buried, deployment."""
 

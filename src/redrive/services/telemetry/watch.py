@@ -54,7 +54,7 @@ def watched_settling(settle: Operation, room: Telemetry) -> Operation:
                 "QueueName": params["QueueArn"].rpartition(":")[2],
                 "FunctionName": params["FunctionArn"].rpartition(":")[2],
                 "RequestId": params["RequestId"],
-                "Outcome": params["Outcome"] if result["Kept"] else None,
+                "Outcome": params.get("Outcome") if result["Kept"] else None,
                 "Deleted": result["Deleted"],
                 "Kept": result["Kept"],
             }
@@ -65,10 +65,10 @@ def watched_settling(settle: Operation, room: Telemetry) -> Operation:
     return settle_watched
 
 
-def note_buried(room: Telemetry, tx: Tx, at_ms: int, told: Mapping[str, Any]) -> None:
+def note_buried(room: Telemetry, tx: Tx, told: Mapping[str, Any]) -> None:
     """Note a message that went to its dead-letter queue.
 
-    told: MessageId, ReceiveCount, and the two queues' ARNs as Source and DeadLetterQueue.
+    told: AtMs, MessageId, ReceiveCount, and the queues' ARNs as Source and DeadLetterQueue.
     """
     source: str = told["Source"]
     _arn, _partition, _service, region, account, name = source.split(":", 5)
@@ -78,7 +78,7 @@ def note_buried(room: Telemetry, tx: Tx, at_ms: int, told: Mapping[str, Any]) ->
         "QueueName": name,
         "DeadLetterQueueName": told["DeadLetterQueue"].rpartition(":")[2],
     }
-    room.note(account, region, at_ms, "buried", detail, tx)
+    room.note(account, region, told["AtMs"], "buried", detail, tx)
 
 
 def deployment_note(

@@ -1,4 +1,4 @@
-"""Queues, functions and mappings together: the real services, store and dispatch, under a virtual clock.
+"""Queues, functions and mappings together: the real services and store, under a virtual clock.
 
 Functions are scripts: from an event to an answer, or to None to leave the invocation running.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from redrive.core.arn import queue_arn
-from redrive.core.effects import Caller, Params, Ran, Reply, Run
+from redrive.core.effects import Caller, Params, Ran, Reply, Run, Step
 from redrive.core.errors import Unavailable
 from redrive.core.time import NEVER, Millis
 from redrive.services.dispatch import Dispatch
@@ -125,7 +125,7 @@ class World:
         else:
             ended(ran)
 
-    # --- time -------------------------------------------------------------------------------------
+    # --- time ------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Do all that is to be done at this instant; ours must not fail."""
@@ -143,7 +143,7 @@ class World:
             self.settle()
         self.now_ms = until_ms
 
-    # --- requests ---------------------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------
 
     def call(self, service: str, operation: str, who: Caller = CALLER, /, **params: Any) -> Any:
         """Return an operation's result or raise its error."""
@@ -211,7 +211,7 @@ class World:
         self.settle()
         return [found[0].result["MessageId"] for found in ids]  # type: ignore[index]
 
-    # --- what to see ------------------------------------------------------------------------------
+    # --- what to see -----------------------------------------------------------------------------
 
     def counts(self, queue: str = "orders") -> tuple[int, int]:
         """Count a queue's visible messages and those in flight."""
@@ -235,3 +235,35 @@ class World:
     def asked(self, operation: str) -> list[Params]:
         """Return the parameters of all calls of an operation."""
         return [params for _service, name, params in self.registry.asked if name == operation]
+
+
+REPORTS = ["ReportBatchItemFailures"]
+
+
+def update(world: World, uuid: str, **change: Any) -> Any:
+    """Change a mapping."""
+    return world.call("lambda", "UpdateEventSourceMapping", UUID=uuid, **change)
+
+
+def reserve(world: World, count: int) -> None:
+    """Reserve concurrency for the function; 0 throttles all of it."""
+    world.call(
+        "lambda",
+        "PutFunctionConcurrency",
+        FunctionName="worker",
+        ReservedConcurrentExecutions=count,
+    )
+
+
+def watch_steps(world: World) -> list[Step]:
+    """Return a list that every step of the poller's is added to."""
+    steps: list[Step] = []
+    done, step = world.poller.done, world.poller.step
+
+    def note(made: Step) -> Step:
+        steps.append(made)
+        return made
+
+    world.poller.done = lambda *given: note(done(*given))  # type: ignore[method-assign]
+    world.poller.step = lambda *given: note(step(*given))  # type: ignore[method-assign]
+    return steps

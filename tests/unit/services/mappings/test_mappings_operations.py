@@ -79,8 +79,8 @@ def test_a_mapping_that_is_made_disabled_becomes_disabled(world: World) -> None:
         (
             {"EventSourceArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:nowhere"},
             "Error occurred while ReceiveMessage. SQS Error Code:"
-            " AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not"
-            " exist.",
+            " AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does"
+            " not exist.",
         ),
         (
             {"EventSourceArn": "arn:aws:sqs:us-east-1:111122223333:theirs"},
@@ -88,8 +88,8 @@ def test_a_mapping_that_is_made_disabled_becomes_disabled(world: World) -> None:
         ),
         (
             {"BatchSize": 11},
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater"
-            " than 10",
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is"
+            " greater than 10",
         ),
         (
             {"FunctionName": "slow"},
@@ -182,7 +182,7 @@ def test_update_changes_what_it_names_and_nothing_else(world: World) -> None:
 
 
 def test_update_refuses_as_create_does(world: World) -> None:
-    """Batch without window, unknown function, slow function, taken pair: refused, nothing changed."""
+    """No window, unknown function, slow function, taken pair: refused, nothing changed."""
     uuid = world.ready()
     world.function("slow", Timeout=900)
     world.function("taken")
@@ -220,7 +220,7 @@ def test_delete_shows_deleting_and_then_nothing(world: World) -> None:
 
 
 def test_what_is_being_deleted_cannot_be_changed(world: World) -> None:
-    """While a batch is under way the mapping stays Deleting and refuses with ResourceInUseException."""
+    """While a batch is under way it stays Deleting, and refuses with ResourceInUseException."""
     uuid = world.ready()
     world.scripts["worker"] = lambda _event: None
     world.send("a")
@@ -277,7 +277,7 @@ def test_list_filters_by_function_and_source(
 
 
 def test_tags_come_and_go_by_the_mappings_arn(world: World) -> None:
-    """TagResource, UntagResource and ListTags of Lambda serve mappings too; 404 for one of nobody's."""
+    """TagResource, UntagResource and ListTags serve mappings too; 404 for one of nobody's."""
     uuid = world.ready(Tags={"a": "1"})
     arn = world.mapping(uuid)["EventSourceMappingArn"]
     world.call("lambda", "TagResource", Resource=arn, Tags={"b": "2"})

@@ -76,7 +76,7 @@ def _names_all(response: Any) -> bool:
 def test_errors_and_plain_mappings_are_judged_by_the_error_alone(
     payload: bytes, error: str | None, reports: bool, kept: frozenset[str]
 ) -> None:
-    """Without ReportBatchItemFailures the response means nothing; an error keeps the whole batch."""
+    """Without ReportBatchItemFailures a response means nothing; an error keeps the batch."""
     verdict = rules.judge(payload, error, IDS, reports)
     assert verdict.kept == kept
     assert verdict.error is None or json.loads(verdict.error)
@@ -210,7 +210,7 @@ ROOM = records.EVENT_BYTES_MAX - len(b'{"Records":[]}')
 def test_a_batch_ends_by_count_or_by_bytes(
     sizes: list[int], batch_size: int, waits: bool, batches: list[int], left: int
 ) -> None:
-    """BatchSize or 6,291,456 bytes end a batch; without a window so does the end of the messages."""
+    """BatchSize or 6,291,456 bytes end a batch; without a window so does the last message."""
     gathering = records.Gathering()
     done = records.gather(gathering, _records(*sizes), batch_size, 7, waits=waits)
     assert [len(batch) for batch in done] == batches

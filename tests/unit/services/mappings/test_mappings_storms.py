@@ -1,4 +1,4 @@
-"""The poller in bad weather: everything goes wrong at random, and in the end all is as it should be."""
+"""The poller in bad weather: all goes wrong at random, and in the end is as it should be."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Storm:
 def test_after_any_storm_every_message_has_been_processed_and_nothing_is_left(
     tmp_path: Path, seed: int
 ) -> None:
-    """Each message succeeds exactly once, the queue is empty, and the mapping idles on one long poll."""
+    """Each message succeeds exactly once, the queue is empty, and one long poll is left."""
     world = World(tmp_path)
     storm = Storm(world, seed)
     for _ in range(60):

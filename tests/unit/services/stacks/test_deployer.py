@@ -309,7 +309,7 @@ def test_draining_begins_nothing(rig: Rig) -> None:
     rig.dispatch.drain()
     rig.settle()
     assert rig.dispatch.is_at_rest
-    assert rig.queues() == []
+    assert "orders" not in rig.queues()
     assert rig.call("redrive", "ListStacks")["Stacks"][0]["Status"] == "DEPLOYING"
 
 

@@ -55,10 +55,10 @@ class Rig:
         self.faults: list[BaseException] = []
         self.store = SqliteStore(str(folder / "redrive.db"), ())
         self.room = Telemetry(LogBook(str(folder / "telemetry.db")), Millis(T0))
-        registry = Registry(self.store)
-        register(registry, self.room)
+        self.registry = Registry(self.store)
+        register(self.registry, self.room)
         self.dispatch = Dispatch(
-            registry,
+            self.registry,
             self.store,
             clock=lambda: Millis(self.now_ms),
             chance=Fixed(),
@@ -241,11 +241,11 @@ def test_an_unreadable_file_is_put_aside(tmp_path: Path) -> None:
 
 def test_a_write_that_fails_is_counted(rig: Rig) -> None:
     """A disk that takes no more costs the batch and nothing else."""
-    rig.room.book._connection.execute("PRAGMA query_only = ON")
+    rig.room.book._file._connection.execute("PRAGMA query_only = ON")
     rig.room.append(Piece())
     rig.pass_ms(FLUSH_MS)
     assert rig.room.book.lost_bytes > 0
-    rig.room.book._connection.execute("PRAGMA query_only = OFF")
+    rig.room.book._file._connection.execute("PRAGMA query_only = OFF")
     rig.room.append(Piece(text="later\n"))
     assert rig.texts() == ["later\n"]
 
@@ -288,7 +288,7 @@ def test_the_reaper_frees(rig: Rig) -> None:
     rig.pass_ms(FLUSH_MS)
     rig.pass_ms(rules.REAP_INTERVAL_MS)
     assert rig.texts() == ["new\n"]
-    assert rig.room.book._number("size") == len("new\n") + rules.ROW_BYTES
+    assert rig.room.book.size_bytes == len("new\n") + rules.ROW_BYTES
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -364,6 +364,7 @@ def test_a_cursor_of_another_run(rig: Rig) -> None:
 
 # --- what becomes an event ------------------------------------------------------------------------
 
+QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 ENVIRONMENT = Environment(
     f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders",
     "orders",
@@ -414,32 +415,20 @@ def test_invocations_are_noted(rig: Rig, ran: Ran, told: dict[str, Any]) -> None
     assert event["Detail"] == {"FunctionName": "orders", "RequestId": "r1", **told}
 
 
-def test_batches_and_burials_are_noted(rig: Rig) -> None:
-    """What became of a batch, and a message that was buried, are events by the queues' names."""
+def test_batches_are_noted(rig: Rig) -> None:
+    """What became of a mapping's batch is an event, by the queue's and the function's names."""
     cursor = rig.call("ReadEvents")["Cursor"]
     settle = watched_settling(lambda _tx, _params, _context: {"Deleted": 8, "Kept": 2}, rig.room)
-    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
     params = {
-        "QueueArn": queue + "main",
+        "QueueArn": QUEUES + "main",
         "FunctionArn": ENVIRONMENT.function_arn,
         "RequestId": "r1",
         "Outcome": "failed",
     }
     context = Context(CALLER, Millis(T0), Millis(T0), "x", "http://127.0.0.1:4566")
-    told = {
-        "MessageId": "m",
-        "ReceiveCount": 3,
-        "Source": queue + "main",
-        "DeadLetterQueue": queue + "dead",
-    }
-
-    def work(tx: Any) -> None:
-        assert settle(tx, params, context) == {"Deleted": 8, "Kept": 2}
-        note_buried(rig.room, tx, T0, told)
-
-    rig.store.transact(work)
+    rig.store.transact(lambda tx: settle(tx, params, context))
     rig.settle()
-    batch, buried = rig.call("ReadEvents", Cursor=cursor)["Events"]
+    (batch,) = rig.call("ReadEvents", Cursor=cursor)["Events"]
     assert batch["Detail"] == {
         "QueueName": "main",
         "FunctionName": "orders",
@@ -448,6 +437,21 @@ def test_batches_and_burials_are_noted(rig: Rig) -> None:
         "Deleted": 8,
         "Kept": 2,
     }
+
+
+def test_burials_are_noted(rig: Rig) -> None:
+    """A message that is buried is an event, by the names of its queues."""
+    cursor = rig.call("ReadEvents")["Cursor"]
+    told = {
+        "MessageId": "m",
+        "ReceiveCount": 3,
+        "Source": QUEUES + "main",
+        "DeadLetterQueue": QUEUES + "dead",
+    }
+    rig.store.transact(lambda tx: note_buried(rig.room, tx, T0, told))
+    rig.settle()
+    (buried,) = rig.call("ReadEvents", Cursor=cursor)["Events"]
+    assert (buried["Kind"], buried["AtMs"]) == ("buried", T0)
     assert buried["Detail"] == {
         "MessageId": "m",
         "ReceiveCount": 3,

@@ -18,7 +18,7 @@ def list_mappings(room: Mappings, tx: Tx, params: Params, context: Context) -> R
 def advance_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
     """Bring a transition to its end: {"UUID", "Version"} -> {}.
 
-    A mapping that has changed since that version, or is gone, stays as it is: another transition is on.
+    A mapping that has changed since that version, or is gone, is left alone.
     """
     del room
     caller = context.caller

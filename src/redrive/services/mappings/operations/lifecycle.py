@@ -20,7 +20,7 @@ from redrive.store.store import Tx
 def create_event_source_mapping(
     room: Mappings, tx: Tx, params: Params, context: Context
 ) -> Result | Ask:
-    """Map a queue to a function. The answer's State is Creating; Enabled or Disabled follows at once.
+    """Map a queue to a function. The answer's State is Creating; Enabled or Disabled follows.
 
     AWS: API_CreateEventSourceMapping; the texts of refusals as captured.
     """
@@ -99,7 +99,10 @@ def _change(tx: Tx, mapping: Mapping, given: Settings, now_ms: Millis) -> Result
 
 
 def delete_event_source_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
-    """Delete a mapping: no new receives; what is under way ends first. AWS: API_DeleteEventSourceMapping."""
+    """Delete a mapping: no new receives, and gone when what is under way has ended.
+
+    AWS: API_DeleteEventSourceMapping.
+    """
     del room
     mapping = find(tx, params["UUID"], context.caller)
     if mapping.state == "Deleting":

@@ -13,7 +13,7 @@ from redrive.services.mappings.shapes import configuration, decode_marker, encod
 from redrive.store.store import Tx
 
 PAGE_MAX = 100
-"""AWS: API_ListEventSourceMappings, "MaxItems": never more than 100 in a response, whatever was asked for."""
+"""AWS: API_ListEventSourceMappings, "MaxItems": never more than 100 in a response."""
 
 
 def get_event_source_mapping(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
@@ -23,7 +23,7 @@ def get_event_source_mapping(room: Mappings, tx: Tx, params: Params, context: Co
 
 
 def list_event_source_mappings(room: Mappings, tx: Tx, params: Params, context: Context) -> Result:
-    """Show an account's mappings in order of creation, of one function or queue where these are named.
+    """Show an account's mappings in order of creation, of one function or queue where named.
 
     A name that no mapping has is an empty list. AWS: API_ListEventSourceMappings.
     """

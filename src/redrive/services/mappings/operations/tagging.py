@@ -1,4 +1,4 @@
-"""Tags of mappings: the functions service passes TagResource and its kin on when the ARN is a mapping's."""
+"""Tags of mappings: TagResource and its kin, passed on when the ARN is a mapping's."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from redrive.services.queues.operations.inspect import (
     describe_queues,
@@ -42,7 +44,7 @@ from redrive.services.queues.operations.settle import (
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
 
-SQS = {
+SQS: Mapping[str, Callable[..., Any]] = {
     "AddPermission": add_permission,
     "CancelMessageMoveTask": cancel_message_move_task,
     "ChangeMessageVisibility": change_message_visibility,
@@ -67,13 +69,13 @@ SQS = {
     "TagQueue": tag_queue,
     "UntagQueue": untag_queue,
 }
-INTERNAL = {
+INTERNAL: Mapping[str, Callable[..., Any]] = {
     "AdvanceMoves": advance_moves,
     "Reap": reap,
     "ResetAccount": reset_account,
     "SettleBatch": settle_batch,
 }
-PERSONS = {
+PERSONS: Mapping[str, Callable[..., Any]] = {
     "DescribeQueues": describe_queues,
     "ExplainMessage": explain_message,
     "PeekMessages": peek_messages,

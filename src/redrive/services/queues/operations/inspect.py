@@ -92,8 +92,13 @@ def explain_message(room: Queues, tx: Tx, params: Params, context: Context) -> R
     kept = tx.one(Number, "queues.lineage", seq=seq)
     line = message.line if message else int(kept.value) if kept else seq
     events = [_event(tx, event) for event in tx.rows(Event, "queues.life_line", lineage=line)]
-    recent = next((r for r in room.recent if r.seq == seq), None)
-    if message is None and not events and recent is None:
+    recent = None
+    if message is None:
+        recent = next((r for r in room.recent if r.seq == seq), None)
+    arns = {event["Detail"].get(key) for event in events for key in ("queue", "source")}
+    arns.add(recent.queue_arn if recent else _queue_of(tx, seq) if message else None)
+    is_foreign = any(arn and arn.split(":")[4] != context.caller.account for arn in arns)
+    if is_foreign or (message is None and not events and recent is None):
         raise ServiceError(
             "ResourceNotFoundException",
             f"Nothing is remembered of message {identity}: it was deleted after its first"
@@ -107,14 +112,14 @@ def explain_message(room: Queues, tx: Tx, params: Params, context: Context) -> R
     result: dict[str, Any] = {"Events": _sent_first(events)}
     if message is not None:
         result["Message"] = _peeked(message, context.now_ms)
-        result["Queue"] = _queue_of(tx, seq)
+        result["Queue"] = _queue_of(tx, seq) or "(deleted queue)"
     return result
 
 
-def _queue_of(tx: Tx, seq: int) -> str:
+def _queue_of(tx: Tx, seq: int) -> str | None:
     heap = tx.one(Number, "queues.heap_of", seq=seq)
     queue: Queue | None = tx.one(Queue, "queues.queue_by_heap", heap=heap.value if heap else 0)
-    return queue.arn if queue else "(deleted queue)"
+    return queue.arn if queue else None
 
 
 def _event(tx: Tx, event: Event) -> dict[str, Any]:

@@ -19,6 +19,11 @@ from redrive.services.queues.operations.queues import measure
 from redrive.services.queues.operations.receive import drop_expired, note_return
 from redrive.services.queues.room import Queues, find, find_by_arn, note
 from redrive.services.queues.rules import is_expired, is_overdue, pace_move
+from redrive.services.queues.shapes import (
+    CancelMessageMoveTaskParams,
+    ListMessageMoveTasksParams,
+    StartMessageMoveTaskParams,
+)
 from redrive.store.store import Tx
 
 MOVES_TOPIC = "queue:moves"
@@ -36,12 +41,14 @@ def _missing(message: str) -> ServiceError:
 
 def _own_queue(tx: Tx, arn: str, context: Context, action: str, name: str) -> Queue:
     queue = find_by_arn(tx, arn)
-    if queue is None:
+    if queue is None or queue.region != context.caller.region:
         raise _missing(f"The resource that you specified for the {name} parameter doesn't exist.")
     return find(tx, f"/{queue.account}/{queue.name}", context, action)
 
 
-def start_message_move_task(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def start_message_move_task(
+    room: Queues, tx: Tx, params: StartMessageMoveTaskParams, context: Context
+) -> Result:
     """Begin to move a dead-letter queue's messages to a queue, or each to where it came from.
 
     AWS: API_StartMessageMoveTask; errors as captured.
@@ -98,7 +105,9 @@ def _tasks(tx: Tx, source_arn: str, limit: int) -> list[Move]:
     return tx.rows(Move, "queues.moves_of", source_arn=source_arn, limit=limit)
 
 
-def list_message_move_tasks(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def list_message_move_tasks(
+    room: Queues, tx: Tx, params: ListMessageMoveTasksParams, context: Context
+) -> Result:
     """List a source's latest move tasks, the newest first. AWS: API_ListMessageMoveTasks."""
     source = _own_queue(tx, params["SourceArn"], context, "ListMessageMoveTasks", "SourceArn")
     limit = params.get("MaxResults", 1)
@@ -129,7 +138,9 @@ def _shown(task: Move) -> dict[str, Any]:
     return shown
 
 
-def cancel_message_move_task(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def cancel_message_move_task(
+    room: Queues, tx: Tx, params: CancelMessageMoveTaskParams, context: Context
+) -> Result:
     """Stop a running task; what has moved stays moved. AWS: API_CancelMessageMoveTask."""
     try:
         named = orjson.loads(b64decode(params["TaskHandle"], validate=True))

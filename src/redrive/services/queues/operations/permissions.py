@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
 
-from redrive.core.effects import Context, Params, Result
+from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
 from redrive.core.limits import PERMISSION_ACTIONS_MAX
 from redrive.services.queues import attributes as attributes_rules
 from redrive.services.queues.model import Queue
 from redrive.services.queues.room import Queues, find
+from redrive.services.queues.shapes import AddPermissionParams, RemovePermissionParams
 from redrive.store.store import Tx
 
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ACTIONS = frozenset(
     (
         "*",
@@ -29,7 +32,7 @@ _ACTIONS = frozenset(
 )
 
 
-def add_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def add_permission(room: Queues, tx: Tx, params: AddPermissionParams, context: Context) -> Result:
     """Allow accounts to do actions on the queue, under a label. AWS: API_AddPermission.
 
     The statement's form is as captured: policy version 2008-10-17, one Id kept across labels.
@@ -38,27 +41,7 @@ def add_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Re
     label: str = params["Label"]
     actions: list[str] = params["Actions"]
     accounts: list[str] = params["AWSAccountIds"]
-    if len(actions) > PERMISSION_ACTIONS_MAX:
-        raise ServiceError(
-            "OverLimit",
-            f"{len(actions)} Actions were found, maximum allowed is {PERMISSION_ACTIONS_MAX}.",
-            status=403,
-        )
-    for action in actions:
-        if action not in _ACTIONS:
-            raise ServiceError(
-                "InvalidParameterValue",
-                f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue"
-                " owner"
-                " is allowed to invoke this action.",
-            )
-    for account in accounts:
-        if len(account) != 12 or not account.isdigit():
-            raise ServiceError(
-                "InvalidParameterValue",
-                f"Value {[account]} for parameter PrincipalId is invalid. Reason: Unable to"
-                " verify.",
-            )
+    _check_permission(label, actions, accounts)
     policy = _policy(queue)
     if any(statement.get("Sid") == label for statement in policy["Statement"]):
         raise ServiceError(
@@ -80,7 +63,44 @@ def add_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Re
     return {}
 
 
-def remove_permission(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def _check_permission(label: str, actions: list[str], accounts: list[str]) -> None:
+    if _LABEL.fullmatch(label) is None:
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {label} for parameter Label is invalid. Reason: Can only include alphanumeric"
+            " characters, hyphens, or underscores. 1 to 80 in length.",
+        )
+    for name, given in (("Actions", actions), ("AWSAccountIds", accounts)):
+        if not given:
+            raise ServiceError(
+                "MissingParameter", f"The request must contain the parameter {name}."
+            )
+    if len(actions) > PERMISSION_ACTIONS_MAX:
+        raise ServiceError(
+            "OverLimit",
+            f"{len(actions)} Actions were found, maximum allowed is {PERMISSION_ACTIONS_MAX}.",
+            status=403,
+        )
+    for action in actions:
+        if action not in _ACTIONS:
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue"
+                " owner"
+                " is allowed to invoke this action.",
+            )
+    for account in accounts:
+        if len(account) != 12 or not account.isdigit():
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value {[account]} for parameter PrincipalId is invalid. Reason: Unable to"
+                " verify.",
+            )
+
+
+def remove_permission(
+    room: Queues, tx: Tx, params: RemovePermissionParams, context: Context
+) -> Result:
     """Remove the statement of a label. AWS: API_RemovePermission."""
     queue = find(tx, params["QueueUrl"], context, "RemovePermission")
     label: str = params["Label"]

@@ -22,12 +22,25 @@ from redrive.core.time import Millis
 from redrive.services.queues import attributes as attributes_rules
 from redrive.services.queues.model import Counts, Hidden, Number, Queue
 from redrive.services.queues.room import Queues, does_not_exist, find, find_by_arn, queue_url
+from redrive.services.queues.shapes import (
+    CreateQueueParams,
+    DeleteQueueParams,
+    GetQueueAttributesParams,
+    GetQueueUrlParams,
+    ListDeadLetterSourceQueuesParams,
+    ListQueuesParams,
+    ListQueueTagsParams,
+    PurgeQueueParams,
+    SetQueueAttributesParams,
+    TagQueueParams,
+    UntagQueueParams,
+)
 from redrive.store.store import Tx
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
-def create_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def create_queue(room: Queues, tx: Tx, params: CreateQueueParams, context: Context) -> Result:
     """Create a queue, or return the same one's URL when nothing differs. AWS: API_CreateQueue."""
     name: str = params["QueueName"]
     given: Mapping[str, str] = params.get("Attributes") or {}
@@ -93,6 +106,12 @@ def _check_redrive(tx: Tx, dlq_arn: str | None, source_arn: str) -> None:
     """Refuse a redrive policy whose target is missing or does not admit the source."""
     if dlq_arn is None:
         return
+    if dlq_arn == source_arn:  # it would bury its messages in itself, without end
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: A queue cannot be"
+            " its own dead-letter queue.",
+        )
     dlq = find_by_arn(tx, dlq_arn)
     if dlq is None:
         raise ServiceError(
@@ -116,14 +135,16 @@ def _new_heap(tx: Tx) -> int:
     return int(heap.value)
 
 
-def get_queue_url(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def get_queue_url(room: Queues, tx: Tx, params: GetQueueUrlParams, context: Context) -> Result:
     """Return a queue's URL. AWS: API_GetQueueUrl."""
     account = params.get("QueueOwnerAWSAccountId") or context.caller.account
+    if len(account) != 12 or not account.isdigit():
+        raise does_not_exist()
     queue = find(tx, f"/{account}/{params['QueueName']}", context, "GetQueueUrl")
     return {"QueueUrl": queue_url(queue, context.origin)}
 
 
-def list_queues(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def list_queues(room: Queues, tx: Tx, params: ListQueuesParams, context: Context) -> Result:
     """List queue URLs in order of name, up to 1,000 or a page. AWS: API_ListQueues."""
     limit, after = _page(params)
     queues = tx.rows(
@@ -139,7 +160,7 @@ def list_queues(room: Queues, tx: Tx, params: Params, context: Context) -> Resul
 
 
 def list_dead_letter_source_queues(
-    room: Queues, tx: Tx, params: Params, context: Context
+    room: Queues, tx: Tx, params: ListDeadLetterSourceQueuesParams, context: Context
 ) -> Result:
     """List the queues that bury their messages in this one. AWS: API_ListDeadLetterSourceQueues."""
     dlq = find(tx, params["QueueUrl"], context, "ListDeadLetterSourceQueues")
@@ -177,7 +198,9 @@ def _urls(
     return result
 
 
-def get_queue_attributes(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def get_queue_attributes(
+    room: Queues, tx: Tx, params: GetQueueAttributesParams, context: Context
+) -> Result:
     """Return the attributes asked for, all values as text. AWS: API_GetQueueAttributes."""
     queue = find(tx, params["QueueUrl"], context, "GetQueueAttributes")
     names: list[str] = params.get("AttributeNames") or []
@@ -209,7 +232,9 @@ def measure(tx: Tx, queue: Queue, now_ms: Millis) -> tuple[Counts, Hidden]:
     return total, hidden
 
 
-def set_queue_attributes(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def set_queue_attributes(
+    room: Queues, tx: Tx, params: SetQueueAttributesParams, context: Context
+) -> Result:
     """Change attributes, at once. AWS: API_SetQueueAttributes (there: within a minute)."""
     queue = find(tx, params["QueueUrl"], context, "SetQueueAttributes")
     given: Mapping[str, str] = params["Attributes"]
@@ -225,7 +250,7 @@ def set_queue_attributes(room: Queues, tx: Tx, params: Params, context: Context)
     return {}
 
 
-def purge_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def purge_queue(room: Queues, tx: Tx, params: PurgeQueueParams, context: Context) -> Result:
     """Delete all messages of a queue, delayed and in flight too. AWS: API_PurgeQueue."""
     queue = find(tx, params["QueueUrl"], context, "PurgeQueue")
     if queue.purged_ms and context.now_ms < queue.purged_ms + PURGE_INTERVAL_MS:
@@ -251,7 +276,7 @@ def _drop_heap(tx: Tx, heap: int, now_ms: Millis) -> None:
     tx.wake("queue:dropped")
 
 
-def delete_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def delete_queue(room: Queues, tx: Tx, params: DeleteQueueParams, context: Context) -> Result:
     """Delete a queue and its messages; a missing one is no error. AWS: API_DeleteQueue."""
     try:
         queue = find(tx, params["QueueUrl"], context, "DeleteQueue")
@@ -278,7 +303,7 @@ def remove(tx: Tx, queue: Queue, now_ms: Millis) -> None:
     tx.wake(queue.topic)
 
 
-def tag_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def tag_queue(room: Queues, tx: Tx, params: TagQueueParams, context: Context) -> Result:
     """Set tags, keeping the others. AWS: API_TagQueue."""
     queue = find(tx, params["QueueUrl"], context, "TagQueue")
     tags = {**orjson.loads(queue.tags), **params["Tags"]}
@@ -287,7 +312,7 @@ def tag_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
     return {}
 
 
-def untag_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def untag_queue(room: Queues, tx: Tx, params: UntagQueueParams, context: Context) -> Result:
     """Remove tags; one that is not there is no error. AWS: API_UntagQueue."""
     queue = find(tx, params["QueueUrl"], context, "UntagQueue")
     removed = set(params["TagKeys"])
@@ -296,7 +321,7 @@ def untag_queue(room: Queues, tx: Tx, params: Params, context: Context) -> Resul
     return {}
 
 
-def list_queue_tags(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def list_queue_tags(room: Queues, tx: Tx, params: ListQueueTagsParams, context: Context) -> Result:
     """Return the tags; none is an empty result. AWS: API_ListQueueTags."""
     queue = find(tx, params["QueueUrl"], context, "ListQueueTags")
     tags = orjson.loads(queue.tags)

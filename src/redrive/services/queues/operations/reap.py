@@ -90,5 +90,7 @@ def reset_account(room: Queues, tx: Tx, params: Params, context: Context) -> Res
             remove(tx, queue, context.now_ms)
     tx.run("queues.forget_names_of", account=context.caller.account)
     tx.run("queues.delete_moves_of", account=context.caller.account)
+    kept = [r for r in room.recent if r.queue_arn.split(":")[4] != context.caller.account]
     room.recent.clear()
+    room.recent.extend(kept)
     return {}

@@ -11,7 +11,7 @@ from redrive.core.errors import ServiceError
 from redrive.core.limits import IN_FLIGHT_MAX, VISIBILITY_MS_MAX, WAIT_MS_MAX
 from redrive.core.time import SECOND_MS, Millis
 from redrive.services.queues.contents import attributes_digest, select_attributes
-from redrive.services.queues.handles import receipt_handle
+from redrive.services.queues.handles import message_id, receipt_handle
 from redrive.services.queues.model import Hidden, Message, Number, Queue
 from redrive.services.queues.room import Queues, find, find_by_arn, note
 from redrive.services.queues.rules import (
@@ -20,10 +20,17 @@ from redrive.services.queues.rules import (
     is_full,
     plan_receive,
 )
+from redrive.services.queues.shapes import ReceiveMessageParams
 from redrive.store.store import Tx
 
+_FULL_PAUSE_MS = 250
+"""Before a long poll looks again at a queue whose in-flight quota is used up: looking counts
+rows."""
 
-def receive_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result | Wait:
+
+def receive_message(
+    room: Queues, tx: Tx, params: ReceiveMessageParams, context: Context
+) -> Result | Wait:
     """Lease up to ten messages, or wait for the first. AWS: API_ReceiveMessage.
 
     An empty result has no Messages member. Order is that of becoming visible.
@@ -44,23 +51,25 @@ def receive_message(room: Queues, tx: Tx, params: Params, context: Context) -> R
         else check_seconds(visibility, "VisibilityTimeout", VISIBILITY_MS_MAX // SECOND_MS)
     )
     now_ms = context.now_ms
-    if _in_flight_is_full(tx, queue, now_ms):
+    leased: list[Message] = []
+    is_full = _in_flight_is_full(tx, queue, now_ms)
+    if is_full:
         if not wait_ms:
             raise ServiceError(
                 "OverLimit",
                 f"Too many messages in flight: the limit of a queue is {IN_FLIGHT_MAX}.",
                 status=403,
             )
-        leased: list[Message] = []
     else:
-        leased = claim(tx, queue, limit, visibility_ms, now_ms)
+        leased = claim(room, tx, queue, limit, visibility_ms, now_ms)
     if leased:
         return {"Messages": [_shown(queue, message, params) for message in leased]}
     deadline_ms = context.arrived_ms + wait_ms
     if now_ms >= deadline_ms:
         return {}
     due = tx.one(Number, "queues.next_due", heap=queue.heap)
-    at_ms = deadline_ms if due is None else min(deadline_ms, max(due.value, now_ms + 1))
+    soonest_ms = now_ms + (_FULL_PAUSE_MS if is_full else 1)
+    at_ms = deadline_ms if due is None else min(deadline_ms, max(due.value, soonest_ms))
     return Wait(Millis(at_ms), (queue.topic,), alike=True)
 
 
@@ -73,7 +82,9 @@ def _in_flight_is_full(tx: Tx, queue: Queue, now_ms: int) -> bool:
     return hidden is not None and is_full(hidden.in_flight)
 
 
-def claim(tx: Tx, queue: Queue, limit: int, visibility_ms: int, now_ms: Millis) -> list[Message]:
+def claim(
+    room: Queues, tx: Tx, queue: Queue, limit: int, visibility_ms: int, now_ms: Millis
+) -> list[Message]:
     """Lease up to `limit` due messages until now + visibility_ms; bury and drop those that are due
     it.
 
@@ -91,11 +102,11 @@ def claim(tx: Tx, queue: Queue, limit: int, visibility_ms: int, now_ms: Millis) 
         plan = plan_receive(queue, due, now_ms, buries=dlq is not None)
         if plan.bury:
             assert dlq is not None
-            _bury(tx, queue, dlq, plan.bury, now_ms)
+            _bury(room, tx, queue, dlq, plan.bury, now_ms)
         if plan.drop:
             drop_expired(tx, queue, [(m.seq, m.receives, m.line) for m in plan.drop], now_ms)
         leased += _lease(tx, queue, plan.deliver, now_ms + visibility_ms, now_ms)
-        if len(due) < want or not visibility_ms:
+        if len(due) < want or (leased and not visibility_ms):  # else the same ones again
             break
     return leased
 
@@ -144,7 +155,9 @@ def note_return(tx: Tx, message: Message) -> None:
     note(tx, message.line, message.visible_ms, "returned", count=message.receives)
 
 
-def _bury(tx: Tx, queue: Queue, dlq: Queue, messages: tuple[Message, ...], now_ms: Millis) -> None:
+def _bury(
+    room: Queues, tx: Tx, queue: Queue, dlq: Queue, messages: tuple[Message, ...], now_ms: Millis
+) -> None:
     for message in messages:
         note_return(tx, message)
         note(
@@ -157,12 +170,21 @@ def _bury(tx: Tx, queue: Queue, dlq: Queue, messages: tuple[Message, ...], now_m
             source=queue.arn,
             dlq=dlq.arn,
         )
+        room.buried(
+            tx,
+            {
+                "AtMs": now_ms,
+                "MessageId": message_id(message.seq, room.salt),
+                "ReceiveCount": message.receives,
+                "Source": queue.arn,
+                "DeadLetterQueue": dlq.arn,
+            },
+        )
         tx.run("queues.bury", heap=dlq.heap, now_ms=now_ms, origin=queue.arn, seq=message.seq)
     count = len(messages)
     tx.tally("queues.count", queue.id, messages=-count, touched=-count, buried_out=count)
     tx.tally("queues.count", dlq.id, messages=count, touched=count, buried_in=count)
     tx.wake(dlq.topic)
-    tx.wake("queue:buried")
 
 
 def drop_expired(tx: Tx, queue: Queue, expired: list[tuple[int, int, int]], now_ms: Millis) -> None:

@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from redrive.core.effects import Context, Params, Result
+from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
 from redrive.core.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from redrive.services.queues.contents import Content, admit
 from redrive.services.queues.handles import message_id
 from redrive.services.queues.model import Queue
 from redrive.services.queues.room import Queues, find
+from redrive.services.queues.shapes import SendMessageBatchParams, SendMessageParams
 from redrive.store.store import Tx
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
-def send_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def send_message(room: Queues, tx: Tx, params: SendMessageParams, context: Context) -> Result:
     """Store one message. AWS: API_SendMessage."""
     queue = find(tx, params["QueueUrl"], context, "SendMessage")
     content = admit(queue, params, many=False)
@@ -28,11 +29,13 @@ def send_message(room: Queues, tx: Tx, params: Params, context: Context) -> Resu
     return sent
 
 
-def send_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def send_message_batch(
+    room: Queues, tx: Tx, params: SendMessageBatchParams, context: Context
+) -> Result:
     """Store up to ten messages; each succeeds or fails alone. AWS: API_SendMessageBatch."""
     queue = find(tx, params["QueueUrl"], context, "SendMessage")
     entries: Sequence[Mapping[str, Any]] = params["Entries"]
-    check_entries(entries)
+    check_entries(entries, "SendMessageBatchRequestEntry")
     size_bytes = sum(map(_entry_bytes, entries))
     if size_bytes > BATCH_BYTES_MAX:
         raise ServiceError(
@@ -93,14 +96,14 @@ def _entry_bytes(entry: Mapping[str, Any]) -> int:
     return size
 
 
-def check_entries(entries: Sequence[Mapping[str, Any]]) -> None:
+def check_entries(entries: Sequence[Mapping[str, Any]], shape: str) -> None:
     """Refuse a batch as a whole: empty, too many, malformed or repeated ids. AWS: texts as
     captured.
     """
     if not entries:
         raise ServiceError(
             "EmptyBatchRequest",
-            "There should be at least one SendMessageBatchRequestEntry in the request.",
+            f"There should be at least one {shape} in the request.",
         )
     if len(entries) > BATCH_ENTRIES_MAX:
         raise ServiceError(

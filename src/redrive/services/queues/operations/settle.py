@@ -14,7 +14,13 @@ from redrive.services.queues.handles import Handle, parse_receipt_handle
 from redrive.services.queues.model import Deleted, Message, Number, Queue
 from redrive.services.queues.operations.send import check_entries, each_entry
 from redrive.services.queues.room import Queues, Recent, find, find_by_arn, note
-from redrive.services.queues.rules import change_visibility
+from redrive.services.queues.rules import change_visibility, is_expired
+from redrive.services.queues.shapes import (
+    ChangeMessageVisibilityBatchParams,
+    ChangeMessageVisibilityParams,
+    DeleteMessageBatchParams,
+    DeleteMessageParams,
+)
 from redrive.store.store import Tx
 
 
@@ -28,7 +34,7 @@ def _parse(text: str) -> Handle:
     return handle
 
 
-def delete_message(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def delete_message(room: Queues, tx: Tx, params: DeleteMessageParams, context: Context) -> Result:
     """Delete a message by the handle of its latest receive, lapsed or not.
 
     What is gone already is deleted silently; an older receive's handle succeeds and deletes
@@ -39,11 +45,13 @@ def delete_message(room: Queues, tx: Tx, params: Params, context: Context) -> Re
     return {}
 
 
-def delete_message_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def delete_message_batch(
+    room: Queues, tx: Tx, params: DeleteMessageBatchParams, context: Context
+) -> Result:
     """Delete up to ten messages; each succeeds or fails alone. AWS: API_DeleteMessageBatch."""
     queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
     entries: Sequence[Mapping[str, Any]] = params["Entries"]
-    check_entries(entries)
+    check_entries(entries, "DeleteMessageBatchRequestEntry")
 
     def delete(entry: Mapping[str, Any]) -> dict[str, Any]:
         _delete(room, tx, queue, entry["ReceiptHandle"], context, None)
@@ -84,7 +92,9 @@ def _delete(
     return True
 
 
-def change_message_visibility(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
+def change_message_visibility(
+    room: Queues, tx: Tx, params: ChangeMessageVisibilityParams, context: Context
+) -> Result:
     """Set when a received message becomes visible again. AWS: API_ChangeMessageVisibility."""
     queue = find(tx, params["QueueUrl"], context, "ChangeMessageVisibility")
     _change(tx, queue, params["ReceiptHandle"], params["VisibilityTimeout"], context)
@@ -92,12 +102,12 @@ def change_message_visibility(room: Queues, tx: Tx, params: Params, context: Con
 
 
 def change_message_visibility_batch(
-    room: Queues, tx: Tx, params: Params, context: Context
+    room: Queues, tx: Tx, params: ChangeMessageVisibilityBatchParams, context: Context
 ) -> Result:
     """Do the same for up to ten messages. AWS: API_ChangeMessageVisibilityBatch."""
     queue = find(tx, params["QueueUrl"], context, "ChangeMessageVisibility")
     entries: Sequence[Mapping[str, Any]] = params["Entries"]
-    check_entries(entries)
+    check_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
 
     def change(entry: Mapping[str, Any]) -> dict[str, Any]:
         timeout = entry.get("VisibilityTimeout", queue.visibility_ms // SECOND_MS)
@@ -118,7 +128,12 @@ def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> 
         )
     heap = tx.one(Number, "queues.heap_of", seq=handle.seq)
     message: Message | None = tx.one(Message, "queues.message", seq=handle.seq)
-    if message is None or heap is None or heap.value != queue.heap or handle.heap != queue.heap:
+    if (
+        message is None
+        or heap is None
+        or not heap.value == handle.heap == queue.heap
+        or is_expired(message, queue, context.now_ms)
+    ):
         raise ServiceError(
             "InvalidParameterValue",
             f"Value {text} for parameter ReceiptHandle is invalid. Reason: Message does not exist"

@@ -1,0 +1,189 @@
+"""A small client of a running server: JSON 1.0 by X-Amz-Target, and Lambda's Invoke.
+
+All commands talk through it. One connection, kept open; no retries but for a connection that the
+server closed while idle. The signature is no signature (a local server checks none), but the
+credential scope is true: it says who asks, and for which region.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+ANSWER_S_MAX = 960.0  # longer than the longest function (15 minutes) and the longest poll
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_URL = re.compile(r"https?://\S+")
+_PREFIXES = {"sqs": "AmazonSQS", "redrive": "Redrive"}
+
+
+class Refusal(Exception):
+    """The server answered with an error: AWS's code and message."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class NoServer(Exception):
+    """Nobody answers at the endpoint; the text says what to do."""
+
+
+class Invoked(NamedTuple):
+    """What a function answered. error: Lambda's FunctionError, None for a normal return."""
+
+    payload: bytes
+    error: str | None
+    log: str
+    request_id: str
+
+
+class Place(NamedTuple):
+    """Where the server is, and as whom it is asked."""
+
+    endpoint: str
+    account: str
+    region: str
+
+
+def find_place(environment: Mapping[str, str], data: Path, endpoint: str | None = None) -> Place:
+    """Return where to ask: the option, AWS_ENDPOINT_URL, who holds the data directory, the default.
+
+    The account is AWS_ACCESS_KEY_ID when that is twelve digits (AWS: a real key maps to its
+    account).
+    """
+    key = environment.get("AWS_ACCESS_KEY_ID", "")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    found = endpoint or environment.get("AWS_ENDPOINT_URL") or holder(data) or DEFAULT_ENDPOINT
+    return Place(
+        found if "://" in found else f"http://{found}",
+        key if _ACCOUNT.fullmatch(key) else DEFAULT_ACCOUNT,
+        region or DEFAULT_REGION,
+    )
+
+
+def holder(data: Path) -> str | None:
+    """Return the address that a data directory's last server wrote down; it may have ended."""
+    try:
+        found = _URL.search((data / "lock").read_text("utf-8", "replace"))
+    except OSError:
+        return None
+    return found.group(0) if found else None
+
+
+class Client:
+    """Asks one server."""
+
+    def __init__(self, place: Place, answer_s: float = ANSWER_S_MAX) -> None:
+        """Connect to nothing yet. Raises NoServer for an endpoint that is no address."""
+        self.place = place
+        parts = urlsplit(place.endpoint)
+        if parts.scheme != "http" or not parts.hostname:
+            raise NoServer(f"{place.endpoint} is not an address like {DEFAULT_ENDPOINT}")
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, answer_s)
+
+    def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        """Ask for an operation. Raises Refusal, NoServer. Parameters that are None are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": f"{_PREFIXES[service]}.{operation}",
+            "Authorization": self._authorization(service),
+        }
+        status, _headers, body = self._ask("POST", "/", orjson.dumps(given), headers)
+        told = _object(body)
+        if status >= 300:
+            code = str(told.get("__type", status)).rpartition("#")[2]
+            raise Refusal(code, str(told.get("message", told.get("Message", ""))), status)
+        return told
+
+    def invoke(self, function_name: str, event: bytes, *, with_log: bool = False) -> Invoked:
+        """Invoke a function and wait for its answer. Raises Refusal, NoServer."""
+        headers = {
+            "Content-Type": "application/json",
+            "X-Amz-Log-Type": "Tail" if with_log else "None",
+            "Authorization": self._authorization("lambda"),
+        }
+        path = f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations"
+        status, answered, body = self._ask("POST", path, event, headers)
+        if status >= 300:
+            told = _object(body)
+            code = answered.get("x-amzn-ErrorType", str(status)).partition(":")[0]
+            raise Refusal(code, str(told.get("message", told.get("Message", ""))), status)
+        log = base64.b64decode(answered.get("X-Amz-Log-Result", "")).decode("utf-8", "replace")
+        request_id = answered.get("x-amzn-RequestId", "")
+        return Invoked(body, answered.get("X-Amz-Function-Error"), log, request_id)
+
+    def has_function(self, function_name: str) -> bool:
+        """Tell whether a function exists. Raises Refusal for what is no function's name."""
+        path = f"/2015-03-31/functions/{quote(function_name, safe='')}"
+        headers = {"Authorization": self._authorization("lambda")}
+        status, _headers, body = self._ask("GET", path, None, headers)
+        if status not in (200, 404):
+            told = _object(body)
+            raise Refusal(str(status), str(told.get("message", told.get("Message", ""))), status)
+        return status == 200
+
+    def health(self) -> dict[str, Any]:
+        """Return what the server says of itself. Raises NoServer."""
+        status, _headers, body = self._ask("GET", "/_redrive/health", None, {})
+        told = _object(body)
+        if status != 200 or "pid" not in told:
+            raise NoServer(f"what answers at {self.place.endpoint} is not a Redrive server")
+        return told
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        is_reused = self._connection.sock is not None
+        try:
+            self._connection.request(method, path, body, dict(headers))
+            response = self._connection.getresponse()
+            return response.status, response.headers, response.read()
+        except (http.client.HTTPException, OSError) as error:
+            self._connection.close()
+            is_stale = isinstance(error, http.client.RemoteDisconnected | BrokenPipeError)
+            if (
+                is_reused and is_stale
+            ):  # closed while it was idle: nothing was heard of this request
+                return self._ask(method, path, body, headers)
+            raise NoServer(self._nobody(error)) from error
+
+    def _nobody(self, error: Exception) -> str:
+        endpoint = self.place.endpoint
+        if isinstance(error, ConnectionRefusedError):
+            return (
+                f"no server is running at {endpoint}: start one with `redrive up` or"
+                " `redrive serve`, or name another with --endpoint or AWS_ENDPOINT_URL"
+            )
+        if isinstance(error, TimeoutError):
+            return f"the server at {endpoint} does not answer"
+        return f"the server at {endpoint} went away: {error or type(error).__name__}"
+
+    def _authorization(self, service: str) -> str:
+        scope = f"{self.place.account}/20260101/{self.place.region}/{service}/aws4_request"
+        return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,79 @@
+"""`redrive up`: a template in, a running system out, and what happens shown until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from redrive.cli.client import find_place
+from redrive.cli.project import Project, find_template, stack_name_of
+from redrive.cli.session import Session
+from redrive.config import ConfigError, load_config
+from redrive.services.stacks.model import World
+
+
+@click.command(epilog="Example:  redrive up --parameter Stage=dev")
+@click.argument("template", required=False)
+@click.option("--stack-name", help="Name of the stack.  [default: the template's folder]")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for a parameter of the template; may be repeated.",
+)
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 4566]")
+@click.option("--data", help="Directory that holds the state.  [default: .redrive]")
+@click.option("--no-watch", is_flag=True, help="Do not take up changes of template and code.")
+@click.option("--detach", is_flag=True, help="Leave the server running, and return.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, for programs.")
+def up(
+    template: str | None,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    port: int | None,
+    data: str | None,
+    no_watch: bool,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Run TEMPLATE, of SAM or CloudFormation, on this machine.
+
+    Without TEMPLATE it is template.yaml, template.yml or template.json in this folder. Queues and
+    functions are made, or changed in place when they are there from last time; then what happens is
+    shown as it happens, and changes of the template and of the code are taken up. Ctrl-C lets what
+    is under way finish, and stops. All state is there at the next `up`.
+    """
+    try:
+        path = find_template(template, Path.cwd())
+        config = load_config(Path.cwd(), os.environ, {"data": data, "port": port})
+    except (FileNotFoundError, ConfigError) as error:
+        raise click.ClickException(str(error)) from None
+    folder = Path(config.data).absolute()
+    place = find_place(os.environ, folder)
+    world = World.named(place.account, place.region, stack_name or stack_name_of(path))
+    project = Project(path, _values(parameters), world, folder / "packages")
+    # A process manager's SIGTERM ends us as a person's Ctrl-C does: drained, with exit code 0.
+    signal.signal(signal.SIGTERM, _interrupt)
+    session = Session(project, place, folder, config.port, as_json=as_json)
+    sys.exit(session.run(is_watching=not no_watch, is_detaching=detach))
+
+
+def _values(parameters: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for given in parameters:
+        name, is_pair, value = given.partition("=")
+        if not is_pair or not name:
+            raise click.BadParameter(f"{given!r} is not NAME=VALUE", param_hint="--parameter")
+        values[name] = value
+    return values
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
