@@ -40,7 +40,7 @@ def test_nothing_returned_is_null(world):
 
 
 def test_handler_error(world):
-    """An exception becomes AWS's four members; the trace has the function's frames and none of ours."""
+    """An exception becomes AWS's four members; the trace has the function's frames only."""
     function = world.function("""
         def inner():
             raise ValueError("boom")
@@ -193,7 +193,7 @@ def test_timeout(world):
     ],
 )
 def test_exit(world, statement, reason):
-    """A process that ends during an invocation answers ExitError with how it ended; the next is new."""
+    """A process that ends meanwhile answers ExitError with how it ended; the next is new."""
     function = world.function(f"""
         import os, sys
         def handler(event, context):

@@ -168,11 +168,11 @@ def test_no_descriptor_is_lost(world):
     function = world.function("import os\ndef handler(event, context): os._exit(1)")
     world.run(function)
     world.reactor.until(lambda: not world.executor.describe()["environments"])
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         world.run(function)
     world.reactor.until(lambda: not world.executor.describe()["environments"])
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_done_may_run_again(world):
@@ -194,3 +194,25 @@ def test_done_may_run_again(world):
     world.reactor.until(lambda: len(seen) == 50)
     assert len({ran.payload for ran in seen}) == 1
     assert {ran.status for ran in seen} == {"ok"}
+
+
+def test_invocation_of_one_that_fails_to_get_warm(world):
+    """An invocation that waits for an environment which then fails is tried again, and told."""
+    function = world.function("print('once')\nraise RuntimeError('never')\n")
+    world.executor.warm(function)
+    outcome = world.begin(function)
+    world.reactor.until(lambda: bool(outcome))
+    assert json.loads(outcome[0].payload)["errorMessage"] == "never"
+    assert world.log().count("once\n") == 2
+
+
+def test_retire_while_it_is_forked(world):
+    """An environment that is ended before it exists takes nobody with it."""
+    function = world.function(PID, name="a")
+    other = world.function(PID, name="b")
+    waiting = world.begin(other)
+    world.executor.warm(function)
+    world.executor.retire(function.function_arn, None)
+    world.reactor.until(lambda: bool(waiting))
+    assert waiting[0].status == "ok"
+    world.reactor.until(lambda: world.executor.describe()["environments"] == {"idle": 1})

@@ -55,7 +55,7 @@ DEEDS = {
     "answers twice": "channel().send((b'O' + bytes([0, 0, 0, 1]) + bytes(12)) * 2)",
     "answers another question": "channel().send(b'O' + bytes([0, 0, 0, 9]) + bytes(12))",
     "writes half a frame": "channel().send(b'O' + bytes(5))",
-    "fills the channel": "channel().send(b'O' + bytes([0,0,0,1] + [0]*8 + [0,90,0,0]) + b'x' * 9999)",
+    "fills the channel": "channel().send(b'O' + bytes([0, 0, 0, 1]) + bytes(9) + b'Z' * 9999)",
     "stops itself": "os.kill(os.getpid(), signal.SIGSTOP)",
     "ignores all signals": "[signal.signal(s, signal.SIG_IGN) for s in (1, 2, 3, 13, 15, 17)]",
     "deletes its modules": "sys.modules.clear(); return 'well'",
@@ -64,8 +64,8 @@ DEEDS = {
     "stops its parent": "os.kill(os.getppid(), signal.SIGSTOP)",
     "returns twice": "os.fork(); return 1",
     "recurses": "handler(event, context)",
-    "has non-daemon threads": "threading.Thread(target=time.sleep, args=(99,)).start(); sys.exit(1)",
-    "raises what cannot be told": "raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})()",
+    "leaves with threads": "threading.Thread(target=time.sleep, args=(99,)).start(); sys.exit(1)",
+    "raises the untold": "raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})()",
     "takes the session": "os.setpgid(0, 0) if os.getpgid(0) != os.getpid() else None",
     "writes bytes that are not text": "os.write(1, bytes(range(256))); return 1",
 }
@@ -130,7 +130,7 @@ def test_grandchild_that_holds_the_pipe_does_not_hold_the_answer(world):
 
 
 def test_flood_of_output(world):
-    """Output beyond the cap is read and dropped, says how much, and the tail is still the end of it."""
+    """Output over the cap is dropped, says how much, and the tail is still the end of it."""
     world.knobs["log_bytes_max"] = 100_000
     function = world.function("""
         def handler(event, context):

@@ -81,13 +81,13 @@ def test_path(world):
 
 
 def test_nothing_of_ours_can_be_imported(world):
-    """Neither Redrive nor its dependencies are there for a function, only what AWS's runtime brings."""
+    """A function finds neither Redrive nor its dependencies, only what AWS's runtime brings."""
     world.knobs["extra_site_path"] = next(Path(p) for p in sys.path if p.endswith("site-packages"))
     function = world.function("""
         import importlib
         def handler(event, context):
             found = []
-            for name in ["redrive", "apsw", "yaml", "parent", "child", "boto3", "botocore", "urllib3"]:
+            for name in "redrive apsw yaml parent child boto3 botocore urllib3".split():
                 try:
                     importlib.import_module(name)
                     found.append(name)
@@ -99,7 +99,7 @@ def test_nothing_of_ours_can_be_imported(world):
 
 
 def test_boto3_reaches_the_endpoint_that_is_set(world):
-    """A client that boto3 makes without arguments has the server's address, region and credentials."""
+    """A client that boto3 makes without arguments has the server's address and its region."""
     world.knobs["extra_site_path"] = next(Path(p) for p in sys.path if p.endswith("site-packages"))
     function = world.function("""
         import boto3
@@ -148,7 +148,7 @@ def preloaded(world, function) -> dict[str, object]:
 
 
 def test_packages_are_imported_by_the_parent(world):
-    """A function's own packages are imported ahead, once; its modules are not, nor is its handler."""
+    """A function's packages are imported ahead; its own modules and its handler are not."""
     function = world.function("""
         import os, first
         def handler(event, context):

@@ -1,4 +1,4 @@
-"""The engines that the conformance suite runs on. A further engine is a class and a line in ENGINES."""
+"""The engines that the conformance suite runs on. One more is a class and a line in ENGINES."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from redrive.runtime.reactor import Handle, LogChunk, Reactor
 
 CHANNEL_BYTES = 16_384
 CHANNEL_BYTES_MORE = 131_072
-"""Read of a channel in one loop turn: the first is enough for most answers, and buffers of the second
+"""Read of a channel in one loop turn: the first is enough for most answers; buffers of the second
 cost much more to come by; it is for the rest of a large one."""
 
 LOG_BYTES = 65_536
@@ -245,7 +245,7 @@ class LiveEnvironment:
             self._broken()
 
     def _next_frame(self) -> Frame | None:
-        """Return a frame that answers what was asked last; none once the environment is done with."""
+        """Return a frame that answers what was asked last; none once the channel is closed."""
         if not self._channel_open:
             return None
         frame = self._reader.next()

@@ -34,7 +34,7 @@ class Interpreter(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What a runtime gets. note is empty when that is what it named; interpreter None: none fits."""
+    """What a runtime gets; None if nothing fits. note is empty when it gets what it named."""
 
     interpreter: Interpreter | None
     note: str

@@ -288,7 +288,7 @@ class AcknowledgedDeletes(Checker):
     def __init__(self) -> None:
         self._latest: dict[str, tuple[str, str]] = {}  # MessageId -> handle, queue
         self._of: dict[str, str] = {}
-        self._current: set[str] = set()  # handles that were current when they were executed
+        self._current: set[tuple[str, str]] = set()  # handle, queue: current when executed
         self._dead: set[tuple[str, str]] = set()  # MessageId, queue
 
     def commit(self, attempt: Attempt) -> None:
@@ -302,13 +302,13 @@ class AcknowledgedDeletes(Checker):
         for handle in deletions(attempt):
             latest = self._latest.get(self._of.get(handle, ""))
             if latest == (handle, name_in(attempt.params)):
-                self._current.add(handle)
+                self._current.add(latest)
 
     def reply(self, request: Request, result: Mapping[str, Any]) -> None:
         """Take an acknowledgement at its word."""
         attempt = Attempt(*request, now_ms=0, arrived_ms=0, result=result, waits=False, error=None)  # type: ignore[arg-type]
         for handle in deletions(attempt):
-            if handle in self._current:
+            if (handle, name_in(request.params)) in self._current:
                 self._dead.add((self._of[handle], name_in(request.params)))
 
     def audit(self, audit: Audit) -> None:
@@ -352,7 +352,7 @@ class ClockNeverBack(Checker):
 
     def commit(self, attempt: Attempt) -> None:
         """Keep the latest instant at which something was stored."""
-        if attempt.operation in ("SendMessage", "CreateQueue") and attempt.error is None:
+        if attempt.operation == "SendMessage" and attempt.error is None:
             self._last_ms = max(self._last_ms, attempt.now_ms)
 
     def restart(self, high_water_ms: int) -> None:

@@ -173,7 +173,7 @@ class MoveRow(NamedTuple):
 class Poll(NamedTuple):
     """A client's receive that has not been answered.
 
-    as_of_ms: what was visible then must have ended it.
+    as_of_ms: what was visible then must have ended it; 0 while the server may pause.
     """
 
     queue: str

@@ -239,7 +239,7 @@ class World:
 
     def _refused(self) -> None:
         self.registry.group.clear()
-        self._patient_until_ms = self.clock() + 2 * _REFUSED_PAUSE_MS
+        self._patient_until_ms = self.clock() + _REFUSED_PAUSE_MS
         self.judge.refused()
 
     # --- clients --------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ class World:
             raise Violation("rest", f"no rest after {_TURNS_MAX} turns at one instant")
         now_ms = self.clock()
         # After a refused commit the server lets those who wait look again after a pause.
-        as_of_ms = now_ms - _REFUSED_PAUSE_MS if now_ms < self._patient_until_ms else now_ms
+        as_of_ms = 0 if now_ms <= self._patient_until_ms else now_ms
         polls = [p.poll._replace(as_of_ms=as_of_ms) for p in self._pending.values() if p.poll]
         self.judge.audit(read_audit(self.sqlite, now_ms, polls))
 

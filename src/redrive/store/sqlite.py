@@ -38,12 +38,15 @@ milliseconds.
 VACUUM_PAGES = 256
 """Free pages given back to the file system in one step."""
 
+_AUTO_VACUUM = "PRAGMA auto_vacuum = INCREMENTAL"
+"""Freed pages can return to the disk in small steps. For a new file only: it writes every time."""
+
 _PRAGMAS = (
     # First, before anything reads the file: only then is there no shared-memory file (SQLite,
     # "WAL", 8).
     "PRAGMA locking_mode = EXCLUSIVE",  # the data directory is ours alone
     "PRAGMA page_size = 4096",
-    "PRAGMA auto_vacuum = INCREMENTAL",  # freed pages can return to the disk in small steps
+    _AUTO_VACUUM,
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # macOS: F_FULLFSYNC, since fsync there does not reach the platter
@@ -202,7 +205,8 @@ class SqliteStore:
 def _prepare(connection: apsw.Connection, statements: Sequence[Statements]) -> Millis:
     """Set the connection up, bring the schema up to date, return the clock's high-water mark."""
     for pragma in _PRAGMAS:
-        connection.execute(pragma)
+        if pragma != _AUTO_VACUUM or not connection.pragma("auto_vacuum"):
+            connection.execute(pragma)
     migrate(connection, statements)
     (now_ms,) = connection.execute("SELECT now_ms FROM clock").fetchall()[0]
     assert isinstance(now_ms, int)

@@ -130,7 +130,7 @@ def install_log_handler() -> None:
 
 
 class LogHandler(logging.Handler):
-    """AWS: "Log and monitor Python Lambda functions": [LEVEL], time, request id, message, by tabs."""
+    """AWS: "Log and monitor Python Lambda functions": [LEVEL], time, request id and message."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -443,12 +443,13 @@ def test_burials_are_noted(rig: Rig) -> None:
     """A message that is buried is an event, by the names of its queues."""
     cursor = rig.call("ReadEvents")["Cursor"]
     told = {
+        "AtMs": T0,
         "MessageId": "m",
         "ReceiveCount": 3,
         "Source": QUEUES + "main",
         "DeadLetterQueue": QUEUES + "dead",
     }
-    rig.store.transact(lambda tx: note_buried(rig.room, tx, T0, told))
+    rig.store.transact(lambda tx: note_buried(rig.room, tx, told))
     rig.settle()
     (buried,) = rig.call("ReadEvents", Cursor=cursor)["Events"]
     assert (buried["Kind"], buried["AtMs"]) == ("buried", T0)

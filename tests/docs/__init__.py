@@ -1,0 +1,1 @@
+"""Documents that are written by a program, and the tests that fail when they fall behind."""
