@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -167,9 +169,18 @@ class Demo:
         ]
         if not found:
             raise DemoError("no order that cannot succeed is in the dead-letter queue")
-        self.summary["explained"] = found[0]
-        self.screen.step(f"redrive explain {found[0]}")
-        self.server.show("explain", found[0])
+        message_id = self.summary["explained"] = found[0]
+        self.screen.step(f"redrive explain {message_id}")
+        self.server.show("explain", message_id)
+        told = self.server.ask("explain", message_id)[0]
+        failed = [event for event in told["Events"] if event["Kind"] == "failed"]
+        for event in reversed(failed):
+            request_id = event["Detail"]["request"]
+            pieces = self.server.ask("logs", "orders-consumer", "--request", request_id)
+            if traceback := _traceback(pieces, message_id):
+                self.screen.step(f"redrive logs orders-consumer --request {request_id}")
+                self.screen.traceback(traceback)
+                return
 
     def _mend(self) -> None:
         path = self.folder / "consumer" / "pricing.py"
@@ -217,9 +228,14 @@ class Demo:
                 ("missing", len(audit.missing), _named(audit.missing)),
                 ("doubled", len(audit.doubled), _named(audit.doubled)),
                 ("at a wrong price", len(audit.wrong), _named(audit.wrong)),
-                ("absorbed", audit.absorbed, "deliveries of what was there already: no effect"),
+                ("absorbed", audit.absorbed, self._why_absorbed(audit.absorbed)),
             ],
         )
+
+    def _why_absorbed(self, absorbed: int) -> str:
+        again = absorbed - len(self.doubles)
+        why = f"came again without effect: {len(self.doubles)} sent twice"
+        return f"{why}, {again} delivered twice for the crash" if again > 0 else why
 
     # --- what the queues say ------------------------------------------------------------------
 
@@ -234,7 +250,7 @@ class Demo:
         return self.producer.is_done and not self._count(self.queue)
 
     def _letters(self) -> list[dict[str, Any]]:
-        told = self.server.ask("messages", "orders-dlq", "--limit", "1000")
+        told = self.server.ask("messages", "orders-dlq", "--limit", "1000")[0]
         letters: list[dict[str, Any]] = told["Messages"]
         return letters
 
@@ -261,6 +277,14 @@ class Demo:
             pause.wait(0.1)
 
 
+def _traceback(pieces: list[dict[str, Any]], message_id: str) -> str | None:
+    """Return what the handler logged of a message's failure: Powertools logs JSON lines."""
+    lines = "".join(piece["Text"] for piece in pieces).splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{") and message_id in line]
+    found = [each["exception"] for each in said if "exception" in each]
+    return re.sub(r'File ".*/(.+?)"', r'File "\1"', found[-1]) if found else None
+
+
 def _why_buried(poison: int, by_crash: int) -> str:
     why = f"{poison} cannot succeed"
     return f"{why}, {by_crash} lost a try to the crash" if by_crash else why
@@ -278,6 +302,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.orders < ORDERS_MIN:
         parser.error(f"--orders is at least {ORDERS_MIN}, so that there is one of each kind")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     screen = Screen(to_stderr=given.json)
     demo = Demo(given.orders, screen)
     try:

@@ -49,7 +49,7 @@ def registered() -> Registry:
 
 
 SQS_NOTES: Mapping[str, str] = {
-    "CreateQueue": "Standard queues; a name that ends in .fifo is refused with UnsupportedOperation.",
+    "CreateQueue": "Standard queues; a name in .fifo is refused with UnsupportedOperation.",
     "SetQueueAttributes": "Holds at once; AWS takes up to a minute.",
     "DeleteQueue": "At once; the name is free again after AWS's 60 seconds.",
     "PurgeQueue": "At once; AWS takes up to a minute.",

@@ -211,8 +211,10 @@ def test_retire_while_it_is_forked(world):
     function = world.function(PID, name="a")
     other = world.function(PID, name="b")
     waiting = world.begin(other)
+    parents = [parent["pid"] for parent in world.executor.describe()["parents"]]
     world.executor.warm(function)
     world.executor.retire(function.function_arn, None)
     world.reactor.until(lambda: bool(waiting))
     assert waiting[0].status == "ok"
     world.reactor.until(lambda: world.executor.describe()["environments"] == {"idle": 1})
+    assert [parent["pid"] for parent in world.executor.describe()["parents"]] == parents

@@ -115,6 +115,36 @@ def test_grandchildren_die_at_the_timeout(world):
     world.reactor.until(lambda: not any(is_running(pid) for pid in pids))
 
 
+def test_daemon_lives_as_long_as_its_environment(world):
+    """What a function left running is not taken for an orphan when another environment ends."""
+    function = world.function(
+        """
+        import os, time
+        def handler(event, context):
+            if event is not None:
+                return [os.kill(event, 0), os.getpid()]
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    os.write(writing, str(os.getpid()).encode())
+                    time.sleep(1000)
+                os._exit(0)
+            os.wait()
+            return int(os.read(reading, 20))
+        """,
+        name="daemon",
+    )
+    other = world.function("import os\ndef handler(event, context): os._exit(1)", name="other")
+    pid = json.loads(world.run(function, b"null").payload)
+    for _ in range(2):
+        assert world.run(other).status == "exit"
+    outcome = json.loads(world.run(function, str(pid).encode()).payload)
+    assert outcome[0] is None
+    os.kill(outcome[1], signal.SIGKILL)
+    world.reactor.until(lambda: not is_running(pid))
+
+
 def test_grandchild_that_holds_the_pipe_does_not_hold_the_answer(world):
     """An answer does not wait for a background process that has the output open."""
     function = world.function("""
@@ -168,6 +198,8 @@ def test_flood_without_an_end(world):
     assert served > 10
     kept = sum(len(chunk.text) for chunk in world.chunks if chunk.function_name == "flood")
     assert kept <= (1 << 20) + 4000
+    dropped = int(world.log().partition("[redrive] ")[2].split()[0])
+    assert dropped < 50_000_000, "the flood is read as fast as it comes, instead of now and then"
 
 
 @pytest.mark.parametrize("size", [10, 4000, 65_000, 200_000])

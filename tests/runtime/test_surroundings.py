@@ -208,6 +208,7 @@ def test_bad_package_is_left_out(world, code):
         return any("last" in parent["packages"] for parent in parents)
 
     world.reactor.until(imports_last)
+    assert "bad" not in world.executor.describe()["parents"][-1]["packages"]
     assert world.run(function).payload == b'"well"'
 
 

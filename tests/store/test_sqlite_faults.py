@@ -153,7 +153,7 @@ def test_a_full_disk_commits_nothing_and_is_not_final(disk: Disk, path: str) -> 
 
 
 def test_a_full_database_loses_its_group_and_says_so(path: str) -> None:
-    """When SQLite refuses to grow, the work, its group and its commit are Unavailable, all of it."""
+    """When SQLite refuses to grow, only what was acknowledged by the commit is there."""
     store = SqliteStore(path, (THINGS,))
     add(store, "a")
     store.commit(T0)
@@ -212,7 +212,7 @@ def test_a_checkpoint_that_fails_is_final(disk: Disk, path: str) -> None:
 
 
 def test_freed_space_returns_to_the_disk_when_idle(path: str) -> None:
-    """Idle maintenance gives pages back step by step and says when it is done; a busy one does not."""
+    """Idle maintenance gives pages back step by step until it is done; a busy one does not."""
     store = SqliteStore(path, (THINGS,))
     rows = [(n, f"{n:04000}", 1) for n in range(VACUUM_PAGES * 4)]
     store.transact(lambda tx: tx.run_many("things.add", rows))

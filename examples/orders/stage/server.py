@@ -65,13 +65,19 @@ class Server:
         """Run a `redrive` command that asks the server, for a person to read."""
         self._run([*words, "--endpoint", self.url], is_shown=True)
 
-    def ask(self, *words: str) -> Any:
-        """Run one for its JSON."""
-        return json.loads(self._run([*words, "--endpoint", self.url, "--json"], is_shown=False))
+    def ask(self, *words: str) -> list[dict[str, Any]]:
+        """Run one for its JSON: an object, or one a line for what comes in pieces."""
+        said = self._run([*words, "--endpoint", self.url, "--json"], is_shown=False)
+        decoder, found, at = json.JSONDecoder(), [], 0
+        while at < len(said):
+            value, at = decoder.raw_decode(said, at)
+            found.append(value)
+            at += len(said[at:]) - len(said[at:].lstrip())
+        return found
 
     def _run(self, words: list[str], *, is_shown: bool) -> str:
         """Run a command; return what it printed unless that is shown. Raises DemoError."""
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "redrive", *words],
             cwd=self._folder,
             env=_environment(),
@@ -79,12 +85,17 @@ class Server:
             stdout=self._output if is_shown else subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=COMMAND_SECONDS_MAX,
         )
-        if done.returncode != 0:
-            said = f"{done.stdout or ''}{done.stderr}".strip()
-            raise DemoError(f"redrive {words[0]} ended with code {done.returncode}: {said}")
-        return done.stdout or ""
+        try:
+            said, complaint = process.communicate(timeout=COMMAND_SECONDS_MAX)
+        except BaseException:  # Ctrl-C: an `up` that is told to end takes its server with it
+            process.terminate()
+            process.communicate(timeout=GONE_SECONDS_MAX)
+            raise
+        if process.returncode != 0:
+            why = f"{said or ''}{complaint}".strip()
+            raise DemoError(f"redrive {words[0]} ended with code {process.returncode}: {why}")
+        return said or ""
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that tries each request once and looks at no proxy."""

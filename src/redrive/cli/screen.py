@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -46,8 +46,10 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     numeric = [title.startswith(NUMBER) for title in titles]
     if is_terminal():
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for title, is_number in zip(plain, numeric, strict=True):
-            table.add_column(title, justify="right" if is_number else "left", overflow="fold")
+        for at, (title, is_number) in enumerate(zip(plain, numeric, strict=True)):
+            justify: JustifyMethod = "right" if is_number else "left"
+            # What a row is about stays in one piece, so that it can be copied.
+            table.add_column(title, justify=justify, overflow="fold", no_wrap=at == 0)
         for row in rows:
             table.add_row(*map(Text, row))
         Console(highlight=False).print(table)

@@ -43,6 +43,7 @@ class Summary:
             "AWS_ACCESS_KEY_ID": self._place.account,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": self._place.region,
+            "AWS_DEFAULT_REGION": self._place.region,  # boto3 reads this one alone
         }
 
     def as_json(self) -> dict[str, Any]:

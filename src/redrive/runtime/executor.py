@@ -14,7 +14,8 @@ Invariants:
 
 Differences from Lambda that a function can see: /tmp is the machine's own and shared; an idle
 environment is not frozen, so that its threads go on; stack traces hold the paths where the code
-lies.
+lies. Memory is judged by what is resident, ten times a second and once more when it answers (by its
+peak); in between, an address space limit of 1 GiB above its memory stops the worst.
 """
 
 from __future__ import annotations

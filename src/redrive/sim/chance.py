@@ -1,4 +1,5 @@
-"""Chance out of a seed: the simulator's only source of it, and the only user of `random` besides tests.
+"""Chance out of a seed: the simulator's only source of it, and the only user of `random` besides
+tests.
 
 Streams are drawn by name, so that one part's draws do not shift another's.
 """

@@ -1,7 +1,8 @@
 """The invariants, each a judge of its own that knows little and trusts nobody, the oracle least.
 
-conservation · lease exclusivity · receive counts · receive bound · acknowledged writes · acknowledged
-deletes · move tasks · clock. The oracle judges what needs a prediction: timers, one place, nothing lost.
+conservation · lease exclusivity · receive counts · receive bound · acknowledged writes ·
+acknowledged deletes · move tasks · clock. The oracle judges what needs a prediction: timers, one
+place, nothing lost.
 """
 
 from __future__ import annotations
@@ -86,17 +87,19 @@ def deliveries(attempt: Attempt) -> list[Mapping[str, Any]]:
     return list(attempt.result.get("Messages", ()))
 
 
-def deletions(attempt: Attempt) -> Iterator[str]:
+def deletions(
+    operation: str, params: Mapping[str, Any], result: Mapping[str, Any] | None
+) -> Iterator[str]:
     """Yield the handles by which a successful execution deleted."""
-    if attempt.result is None:
+    if result is None:
         return
-    if attempt.operation == "DeleteMessage":
-        yield attempt.params["ReceiptHandle"]
-    elif attempt.operation == "DeleteMessageBatch":
-        done = {entry["Id"] for entry in attempt.result.get("Successful", ())}
-        yield from (e["ReceiptHandle"] for e in attempt.params["Entries"] if e["Id"] in done)
-    elif attempt.operation == "SettleBatch":
-        yield from attempt.params["Delete"]
+    if operation == "DeleteMessage":
+        yield params["ReceiptHandle"]
+    elif operation == "DeleteMessageBatch":
+        done = {entry["Id"] for entry in result.get("Successful", ())}
+        yield from (e["ReceiptHandle"] for e in params["Entries"] if e["Id"] in done)
+    elif operation == "SettleBatch":
+        yield from params["Delete"]
 
 
 class Conservation(Checker):
@@ -228,6 +231,8 @@ class AcknowledgedWrites(Checker):
         else:
             return
         for identity, body in sent:
+            if identity not in self._queue:
+                raise self.fail(f"{body} was acknowledged before its commit")
             if identity in self._untouched:  # the same group may hold a purge that came after it
                 self._fresh[identity] = body
 
@@ -236,8 +241,8 @@ class AcknowledgedWrites(Checker):
         self._store(attempt)
         for message in deliveries(attempt):
             self._of[message["ReceiptHandle"]] = message["MessageId"]
-        for handle in deletions(attempt):
-            self._release(lambda i, of=self._of.get(handle): i == of)
+        for handle in deletions(attempt.operation, attempt.params, attempt.result):
+            self._release({self._of.get(handle, "")}.__contains__)
         if attempt.error is not None:
             return
         if attempt.operation in ("PurgeQueue", "DeleteQueue"):
@@ -279,8 +284,8 @@ class AcknowledgedWrites(Checker):
 class AcknowledgedDeletes(Checker):
     """What was deleted by its current handle, with an acknowledgement, is never seen there again.
 
-    There: in that queue. A message that has been buried meanwhile is not its receiver's any more, which
-    the oracle knows and this checker does not.
+    There: in that queue. A message that has been buried meanwhile is not its receiver's any more,
+    which the oracle knows and this checker does not.
     """
 
     invariant = "acknowledged deletes"
@@ -299,15 +304,14 @@ class AcknowledgedDeletes(Checker):
                 raise self.fail(f"{message['Body']} was delivered after its deletion")
             self._latest[identity] = (message["ReceiptHandle"], name_in(attempt.params))
             self._of[message["ReceiptHandle"]] = identity
-        for handle in deletions(attempt):
+        for handle in deletions(attempt.operation, attempt.params, attempt.result):
             latest = self._latest.get(self._of.get(handle, ""))
             if latest == (handle, name_in(attempt.params)):
                 self._current.add(latest)
 
     def reply(self, request: Request, result: Mapping[str, Any]) -> None:
         """Take an acknowledgement at its word."""
-        attempt = Attempt(*request, now_ms=0, arrived_ms=0, result=result, waits=False, error=None)  # type: ignore[arg-type]
-        for handle in deletions(attempt):
+        for handle in deletions(request.operation, request.params, result):
             if (handle, name_in(request.params)) in self._current:
                 self._dead.add((self._of[handle], name_in(request.params)))
 
@@ -364,9 +368,9 @@ class ClockNeverBack(Checker):
 class MappingAccounting(Checker):
     """polled = invoked; invoked = deleted + returned, by what the function said of each message.
 
-    Filters come with a later version of mappings; nothing is filtered yet. Excused are: answers that a
-    refused commit (a full disk) may have lost; messages whose lease may have ended before a slot was free,
-    because it was short, time has jumped, or the function was throttled.
+    Filters come with a later version of mappings; nothing is filtered yet. Excused are: answers
+    that a refused commit (a full disk) may have lost; messages whose lease may have ended before a
+    slot was free, because it was short, time has jumped, or the function was throttled.
     """
 
     invariant = "mapping accounting"
@@ -410,7 +414,7 @@ class MappingAccounting(Checker):
         if known is None:
             if deleted:
                 raise self.fail(f"deleted {deleted} of a batch that no function has run")
-        elif known != (deleted, kept):
+        elif known != (deleted, kept) and (deleted or params["RequestId"] not in self._excused):
             raise self.fail(f"the function said {known}, settled is {(deleted, kept)}")
 
     def started(self, run: Run) -> None:
@@ -449,7 +453,7 @@ class MappingAccounting(Checker):
 
 
 def _handles(event: bytes, among: frozenset[str] | None = None) -> frozenset[str]:
-    """Return the receipt handles in a batch event, of all its messages or of those with some ids."""
+    """Return the receipt handles in a batch event, of all its messages or of those with ids."""
     if not event.startswith(b'{"Records"'):
         return frozenset()
     return frozenset(

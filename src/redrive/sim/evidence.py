@@ -1,4 +1,4 @@
-"""What the judges see: attempts in the order of their execution, replies, and the rows themselves."""
+"""What the judges see: attempts in the order of their execution, replies, and the rows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Crashes before and after a commit: a store around the shipped one.
 
-What must be survived: a crash at any commit, before or after it; a crash at any write or sync of the disk
-(`vfs.Disk.dies_in`); a failed sync; a full disk; the loss of every write that was not synced, or of none.
+What must be survived: a crash at any commit, before or after it; a crash at any write or sync of
+the disk (`vfs.Disk.dies_in`); a failed sync; a full disk; the loss of every write that was not
+synced, or of none.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Crash(BaseException):
 class CrashingStore:
     """The shipped store; it tells of each group's end, and crashes where it is told to.
 
-    crash_in: how many commits succeed before the one that crashes, None for no crash; crash_after says on
-    which side of that commit.
+    crash_in: how many commits succeed before the one that crashes, None for no crash; crash_after
+    says on which side of that commit.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class CrashingStore:
             raise Crash
         return topics
 
-    def maintain(self, *, idle: bool = False) -> None:
+    def maintain(self, *, idle: bool = False) -> bool:
         """Let the store do its own work."""
-        self.inner.maintain(idle=idle)
+        return self.inner.maintain(idle=idle)
 
     def close(self) -> None:
         """Release the files."""

@@ -1,7 +1,7 @@
 """The oracle and all checkers behind one face, and the question whether a commit happened.
 
-A crash in the middle of a commit leaves the group unknown: all of it or nothing. The judge tries both on
-copies of itself; the rows after the restart must agree with one.
+A crash in the middle of a commit leaves the group unknown: all of it or nothing. The judge tries
+both on copies of itself; the rows after the restart must agree with one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from redrive.sim.workload import Request
 class Judge:
     """Whoever may say that an invariant does not hold."""
 
-    def __init__(self, checkers: Sequence[type[Checker]] = CHECKERS, *, oracle: bool = True) -> None:
+    def __init__(
+        self, checkers: Sequence[type[Checker]] = CHECKERS, *, oracle: bool = True
+    ) -> None:
         self.oracle = Oracle() if oracle else None
         self.checkers = [kind() for kind in checkers]
 
@@ -41,6 +43,9 @@ class Judge:
 
     def resolve(self, group: list[Attempt], audit: Audit) -> Judge:
         """Return the judge who knows whether an interrupted group was committed."""
+        if not group:
+            self.audit(audit)
+            return self
         without = copy.deepcopy(self)
         try:
             without.audit(audit)

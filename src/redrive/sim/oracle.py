@@ -1,9 +1,10 @@
 """A small model of what queues promise, written from AWS's words and not from the services' code.
 
-It is told what was executed and committed, in order, and predicts every row: where each message is, when it
-becomes visible, how often it was received. What a result does not tell (which messages a full receive buried
-on its way, what a move task or the reaper took) stays a *maybe* until the next audit shows it; then it must
-be explained by a touch: an execution at an instant at which it was allowed.
+It is told what was executed and committed, in order, and predicts every row: where each message is,
+when it becomes visible, how often it was received. What a result does not tell (which messages a
+full receive buried on its way, what a move task or the reaper took) stays a *maybe* until the next
+audit shows it; then it must be explained by a touch: an execution at an instant at which it was
+allowed.
 
 A message is known by its body: the workload sends no body twice, and a redrive keeps it.
 """
@@ -110,8 +111,11 @@ class Oracle:
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
         self.items: dict[str, Item] = {}
+        self.live: dict[str, Item] = {}  # of these, all that are somewhere
         self.bodies: dict[str, str] = {}  # MessageId -> body
-        self.handles: dict[str, tuple[str, str, Place, int]] = {}  # -> body, id, where, which receive
+        self.handles: dict[
+            str, tuple[str, str, Place, int]
+        ] = {}  # -> body, id, where, which receive
         self.touches: list[Touch] = []
         self.destinations: dict[str, set[str | None]] = {}  # source -> where its tasks may move to
         self.moved = 0
@@ -160,7 +164,7 @@ class Oracle:
             item.leave(fate)
 
     def _in(self, place: Place) -> list[Item]:
-        return [item for item in self.items.values() if item.place is place]
+        return [item for item in self.live.values() if item.place is place]
 
     def _on_SendMessage(self, attempt: Attempt) -> None:
         assert attempt.result is not None
@@ -181,7 +185,8 @@ class Oracle:
             raise Violation("unique ids", f"{identity} was given to two messages")
         assert body not in self.items, "the workload sent a body twice"
         self.bodies[identity] = body
-        self.items[body] = Item(body, identity, place, attempt.now_ms, attempt.now_ms + delay_ms)
+        item = Item(body, identity, place, attempt.now_ms, attempt.now_ms + delay_ms)
+        self.items[body] = self.live[body] = item
 
     def _on_ReceiveMessage(self, attempt: Attempt) -> None:
         params, now_ms = attempt.params, attempt.now_ms
@@ -199,8 +204,9 @@ class Oracle:
     def _touch(self, kind: str, now_ms: int, place: Place) -> Touch:
         dlq = None if place.dlq is None else self.places.get(place.dlq)
         touch = Touch(now_ms, place, place.retention_ms, place.receives_max, dlq)
-        for item in self.items.values():
-            if item.place is not place and not self._may_be_in(item, place):
+        brought = {body for t in self.touches if t.dlq is place for body in t.buriable}
+        for item in self.live.values():
+            if item.place is not place and item.body not in brought:
                 continue
             is_due = item.visible_ms <= now_ms or item.place is not place
             if now_ms >= item.sent_ms + touch.retention_ms:
@@ -211,9 +217,6 @@ class Oracle:
                 touch.buriable.add(item.body)
         self.touches.append(touch)
         return touch
-
-    def _may_be_in(self, item: Item, place: Place) -> bool:
-        return any(t.dlq is place and item.body in t.buriable for t in self.touches)
 
     @staticmethod
     def _exceeds(item: Item, touch: Touch) -> bool:
@@ -392,6 +395,10 @@ class Oracle:
     def compare(self, audit: Audit) -> None:
         """Judge the rows; afterwards every maybe is settled."""
         self._compare_queues(audit.queues)
+        for task in audit.moves:
+            to = None if task.destination_arn is None else task.destination_arn.rsplit(":", 1)[-1]
+            if to not in self.destinations.get(task.source_arn.rsplit(":", 1)[-1], ()):
+                raise Violation("nothing comes back", f"{task} was never started")
         names = {row.heap: row.name for row in audit.queues}
         rows: dict[str, MessageRow] = {}
         for row in audit.messages:
@@ -400,15 +407,16 @@ class Oracle:
             if row.body in rows:
                 raise Violation("one place", f"{row.body} is there twice")
             rows[row.body] = row
-        for item in list(self.items.values()):
-            found = rows.pop(item.body, None)
-            if found is not None:
-                self._compare_row(item, found, self.places[names[found.heap]], audit.now_ms)
-            elif item.place is not None:
+        for body, row in rows.items():
+            if body not in self.items:
+                raise Violation("nothing comes back", f"{body} is stored and was never sent")
+            place = self.places[names[row.heap]]
+            self._compare_row(self.items[body], row, place, audit.now_ms)
+        for body, item in self.live.items():
+            if body not in rows and item.place is not None:
                 self._explain_absence(item)
-        for body in rows:
-            raise Violation("nothing comes back", f"{body} is stored and was never sent")
         self.touches.clear()
+        self.live = {body: item for body, item in self.live.items() if item.place is not None}
         self._compare_polls(audit)
 
     def _compare_queues(self, rows: list[QueueRow]) -> None:

@@ -1,7 +1,7 @@
 """Functions as scripts: what a run does follows from the seed, and it takes virtual time.
 
-In the place of `runtime.executor`: it takes a Run, and calls back once with a Ran, at its deadline at the
-latest, as the real one does by killing. There are no processes.
+In the place of `runtime.executor`: it takes a Run, and calls back once with a Ran, at its deadline
+at the latest, as the real one does by killing. There are no processes.
 """
 
 from __future__ import annotations
@@ -106,16 +106,18 @@ class Scripts:
             body = {"errorType": "ValueError", "errorMessage": dice.pick(("no", "never"))}
             return Ending(at_ms, Ran(orjson.dumps(body), "Unhandled", "error"), every)
         if run.environment.function_name != REPORTER:
-            answer = dice.pick((None, 1, {"batchItemFailures": [{"itemIdentifier": "x"}]}))
+            answer: object = dice.pick((None, 1, {"batchItemFailures": [{"itemIdentifier": "x"}]}))
             return Ending(at_ms, Ran(orjson.dumps(answer)), frozenset())
         return self._answered(at_ms, way, ids)
 
     def _answered(self, at_ms: Millis, way: str, ids: list[str]) -> Ending:
-        """Answer as a function does that reports failures. AWS_SEMANTICS 3, the table of responses."""
+        """Answer as a function that reports failures, well or badly."""
         dice = self._dice
         failed: frozenset[str] = frozenset()
         if way == "ok":
-            answer = dice.pick((None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}))
+            answer: object = dice.pick(
+                (None, {}, {"batchItemFailures": []}, {"batchItemFailures": None})
+            )
             return Ending(at_ms, Ran(orjson.dumps(answer)), failed)
         if way == "part":
             failed = frozenset(identity for identity in ids if dice.chance(0.4))

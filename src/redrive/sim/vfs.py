@@ -1,7 +1,7 @@
 """A disk in memory under SQLite: it knows what was synced, and forgets the rest in a crash.
 
-    SQLite ──write──> live bytes + unsynced list ──sync──> synced bytes
-                            └──crash: each unsynced write kept, dropped or torn at a sector──> next disk
+    SQLite ──write──> live bytes + unsynced list ──sync──> the platter
+                            └──crash: each unsynced write kept, dropped or torn──> next disk
 
 Not a file system: no directories, no locks (the store locks exclusively), no shared memory.
 
@@ -81,9 +81,9 @@ def _put(content: bytearray, offset: int, data: bytes | None) -> None:
 class Disk:
     """Files by name, and the faults that are to happen to them.
 
-    is_full: writes are refused. sync_fails: the next sync fails. dies_in: so many more writes and syncs
-    are carried out, then the machine is dead (None: it lives on) and every further one fails. is_off:
-    nobody is left to hear of failures, and what is written is lost in silence.
+    is_full: writes are refused. sync_fails: the next sync fails. dies_in: so many more writes and
+    syncs are carried out, then the machine is dead (None: it lives on) and every further one fails.
+    is_off: nobody is left to hear of failures, and what is written is lost in silence.
     """
 
     def __init__(self, files: dict[str, File] | None = None) -> None:
@@ -128,7 +128,9 @@ class MemoryVfs(apsw.VFS):
         self._now_ms = now_ms
         super().__init__(name, "", maxpathname=256)
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> OpenFile:  # type: ignore[override]
+    def xOpen(  # type: ignore[override]  # a file need not derive from apsw's
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> OpenFile:
         """Open or create a file."""
         text = name.filename() if isinstance(name, apsw.URIFilename) else name or "(temporary)"
         file = self._disk.files.get(text)

@@ -1,8 +1,9 @@
 """Random clients: what they send next, and what they learn from replies.
 
-They know what real clients know: replies that reached them, and silence. After silence they may ask again.
-Bodies are words that are never sent twice, so that the oracle knows a message by its body: a repeated send
-carries the first one's body with a mark, which to a standard queue is a further message, as it is in AWS.
+They know what real clients know: replies that reached them, and silence. After silence they may ask
+again. Bodies are words that are never sent twice, so that the oracle knows a message by its body: a
+repeated send carries the first one's body with a mark, which to a standard queue is a further
+message, as it is in AWS.
 """
 
 from __future__ import annotations
@@ -104,12 +105,13 @@ class Workload:
             made += [self._create_mapping()]
         return made
 
-    def wind_up(self) -> list[Request]:
-        """Return what lets all that is under way come to its end."""
+    def wind_up(self, uuids: list[str]) -> list[Request]:
+        """Return what lets all that is under way come to its end, given the mappings there are."""
         if not self._has_mappings:
             return []
         return [
-            _lambda("DeleteFunctionConcurrency", FunctionName=name) for name in _MAPPED.values()
+            *(_lambda("DeleteFunctionConcurrency", FunctionName=n) for n in _MAPPED.values()),
+            *(_lambda("UpdateEventSourceMapping", UUID=u, Enabled=False) for u in uuids),
         ]
 
     def next(self) -> Request:

@@ -1,11 +1,13 @@
-"""Composition root two: the shipped services, engine and workers under a virtual clock and one seed.
+"""Composition root two: the shipped services, engine and workers under a virtual clock and one
+seed.
 
     request · time passes · a function ends · a fault is armed ──> turn: advance, settle, maintain
                                                                     │            └──> audit
                                     crash <──Crash, StoreFailed─────┘
                                       └──> what the disk kept ──> everything is built anew ──> audit
 
-Nothing here reads a real clock or real chance, touches a file or waits. Equal seeds give equal traces.
+Nothing here reads a real clock or real chance, touches a file or waits. Equal seeds give equal
+traces.
 """
 
 from __future__ import annotations
@@ -104,8 +106,8 @@ class VirtualClock:
 class World:
     """One machine, its disk, its clients and its judge.
 
-    name tells its VFS from those of other worlds in the process. has_faults: crashes, full disks and lost
-    replies happen. has_mappings: functions are mapped to queues.
+    name tells its VFS from those of other worlds in the process. has_faults: crashes, full disks
+    and lost replies happen. has_mappings: functions are mapped to queues.
     """
 
     def __init__(
@@ -244,9 +246,7 @@ class World:
 
     # --- clients --------------------------------------------------------------------------------
 
-    def request(
-        self, request: Request, heard: Callable[[Reply], None] | None = None
-    ) -> None:
+    def request(self, request: Request, heard: Callable[[Reply], None] | None = None) -> None:
         """Let a client ask. What it hears goes to the workload, or to `heard`."""
         self._asked += 1
         number = self._asked
@@ -354,10 +354,11 @@ class World:
         self._turn()
 
     def _step_due(self) -> None:
-        """Let time pass to the next due instant."""
+        """Let time pass to the next due instant, or to the last one before it."""
         if self.next_ms < NEVER:
-            self._tell("due", self.next_ms)
-            self.raw_ms = max(self.raw_ms, self.next_ms)
+            due_ms = Millis(self.next_ms - int(self._dice.chance(0.3)))
+            self._tell("due", due_ms)
+            self.raw_ms = max(self.raw_ms, due_ms)
         self._turn()
 
     def _step_pass(self) -> None:
@@ -417,7 +418,9 @@ class World:
         self._has_faults = False
         self._disk.is_full, self._disk.dies_in, self._disk.sync_fails = False, None, False
         self.store.crash_in, self._full_for = None, 0
-        for request in self.workload.wind_up():
+        listed = self.call("ListEventSourceMappings", "lambda")
+        uuids = [mapping["UUID"] for mapping in listed["EventSourceMappings"]]
+        for request in self.workload.wind_up(uuids):
             self.request(request, lambda _reply: None)
             self._turn()
         self.pass_until(self.clock() + 600 * SECOND_MS)

@@ -48,6 +48,11 @@ STORIES = {
         [Verdict.SERVE, Verdict.NONE, Verdict.NONE, Verdict.ANSWER_ERROR],
         State.IDLE,
     ),
+    "the same, and the word comes while it is idle": (
+        [Event.READY, Event.FORKED, Event.INVOKE],
+        [Verdict.SERVE, Verdict.NONE, Verdict.NONE],
+        State.BUSY,
+    ),
     "a timeout": (
         [Event.FORKED, Event.READY, Event.INVOKE, Event.DEADLINE, Event.BROKEN, Event.EXIT],
         [

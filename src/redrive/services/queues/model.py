@@ -80,9 +80,10 @@ class Message(NamedTuple):
         return self.seq if self.lineage is None else self.lineage
 
 
-class Deleted(NamedTuple):
-    """What a delete took away."""
+class Lease(NamedTuple):
+    """What a delete needs to know of a message."""
 
+    seq: int
     receives: int
     first_receive_ms: int
     receive_ms: int

@@ -68,8 +68,9 @@ CREATE TABLE messages (
 ) STRICT;
 -- serves due, next_due and count_hidden; receives makes it cover the count
 CREATE INDEX messages_due ON messages (heap, visible_ms, receives);
--- serves expired_touched: what was received has no longer the order of sending in visible_ms
-CREATE INDEX messages_touched ON messages (heap) WHERE receives > 0;
+-- serves expired_returned: the visible_ms of what came back no longer has the order of sending. What succeeds
+-- at the first try never enters it
+CREATE INDEX messages_returned ON messages (heap) WHERE receives > 1 OR origin IS NOT NULL;
 
 CREATE TABLE history (
     n       INTEGER PRIMARY KEY,
@@ -293,24 +294,25 @@ UPDATE messages SET visible_ms = :visible_ms WHERE seq = :seq;
 UPDATE messages SET heap = :heap, visible_ms = :now_ms, receive_ms = :now_ms + 1, origin = :origin
 WHERE seq = :seq;
 
--- name: delete
--- Delete a message by the handle of its latest receive.
-DELETE FROM messages WHERE seq = :seq AND heap = :heap AND receives = :receives
-RETURNING receives, first_receive_ms, receive_ms, lineage;
+-- name: leases
+-- What is left of some messages (seqs is a JSON array) in a heap.
+SELECT seq, receives, first_receive_ms, receive_ms, lineage
+FROM messages NOT INDEXED WHERE seq IN (SELECT value FROM json_each(:seqs)) AND heap = :heap;
 
 -- name: remove
 -- Remove one message.
 DELETE FROM messages WHERE seq = :seq;
 
 -- name: expired
--- Messages never received that are older than the retention period.
+-- Messages that have not come back and are older than the retention period. One received once and given up by
+-- its only receiver is found when its lapsed lease is that old; it is not delivered meanwhile.
 SELECT seq, receives, lineage FROM messages INDEXED BY messages_due
 WHERE heap = :heap AND visible_ms <= :before_ms AND seq < :before_seq LIMIT :limit;
 
--- name: expired_touched
--- Messages received at least once that are older than the retention period.
-SELECT seq, receives, lineage FROM messages INDEXED BY messages_touched
-WHERE heap = :heap AND receives > 0 AND seq < :before_seq LIMIT :limit;
+-- name: expired_returned
+-- Messages that came back from a receive or were buried, and are older than the retention period.
+SELECT seq, receives, lineage FROM messages INDEXED BY messages_returned
+WHERE heap = :heap AND (receives > 1 OR origin IS NOT NULL) AND seq < :before_seq LIMIT :limit;
 
 -- name: dropped_heaps
 -- Heaps that no queue owns.

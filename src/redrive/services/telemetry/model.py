@@ -12,11 +12,8 @@ from typing import Any, NamedTuple, Protocol
 STIR_TOPIC = "telemetry:stir"
 """Steps the scribe: something has come and it is not yet going to look."""
 
-LOGS_TOPIC = "telemetry:logs"
-"""Wakes readers: logs have been written to the file."""
-
-EVENTS_TOPIC = "telemetry:events"
-"""Wakes readers: there are live events that they have not seen."""
+NEWS_TOPIC = "telemetry:news"
+"""Wakes readers: there are logs or live events that they have not seen."""
 
 
 class Chunk(Protocol):

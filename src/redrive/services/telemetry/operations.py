@@ -10,7 +10,7 @@ from redrive.core.errors import ServiceError
 from redrive.core.time import Millis
 from redrive.services.registry import Registry
 from redrive.services.telemetry import rules
-from redrive.services.telemetry.model import EVENTS_TOPIC, LOGS_TOPIC, Line
+from redrive.services.telemetry.model import NEWS_TOPIC, Line
 from redrive.services.telemetry.room import Telemetry
 from redrive.store.store import Tx
 
@@ -38,7 +38,7 @@ def read_logs(room: Telemetry, tx: Tx, params: Params, context: Context) -> Resu
         )
         cursor = lines[-1].id if lines else after
     if not lines and "Cursor" in params:
-        wait = _wait(params, context, LOGS_TOPIC)
+        wait = _wait(params, context)
         if wait is not None:
             return wait
     return {"Logs": [_shown(line) for line in lines], "Cursor": str(cursor)}
@@ -66,7 +66,7 @@ def read_events(room: Telemetry, tx: Tx, params: Params, context: Context) -> Re
             room.book.since_of_all(account, region, log_after, rules.LINES_MAX)
         )
     if not events and not lines:
-        wait = _wait(params, context, EVENTS_TOPIC, LOGS_TOPIC)
+        wait = _wait(params, context)
         if wait is not None:
             return wait
     answer: dict[str, Any] = {
@@ -82,9 +82,9 @@ def read_events(room: Telemetry, tx: Tx, params: Params, context: Context) -> Re
     return answer
 
 
-def _wait(params: Params, context: Context, *topics: str) -> Wait | None:
+def _wait(params: Params, context: Context) -> Wait | None:
     ends_ms = context.arrived_ms + rules.wait_ms(params.get("WaitSeconds"))
-    return Wait(Millis(ends_ms), topics) if ends_ms > context.now_ms else None
+    return Wait(Millis(ends_ms), (NEWS_TOPIC,)) if ends_ms > context.now_ms else None
 
 
 def _number(cursor: str | None) -> int | None:

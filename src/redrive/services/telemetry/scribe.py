@@ -12,7 +12,7 @@ from typing import Any
 
 from redrive.core.effects import Reply, Step
 from redrive.core.time import Millis
-from redrive.services.telemetry.model import EVENTS_TOPIC, LOGS_TOPIC, STIR_TOPIC
+from redrive.services.telemetry.model import NEWS_TOPIC, STIR_TOPIC
 from redrive.services.telemetry.room import Telemetry
 from redrive.services.telemetry.rules import FLUSH_AGAIN_MS, FLUSH_MS, REAP_INTERVAL_MS
 
@@ -54,8 +54,7 @@ class Scribe:
         more = room.has_pending
         self._write_ms = Millis(now_ms + FLUSH_AGAIN_MS) if more else None
         room.is_stirred = more
-        room.wake(LOGS_TOPIC)
-        room.wake(EVENTS_TOPIC)
+        room.wake(NEWS_TOPIC)
 
     def _wait(self) -> Step:
         due = self._reap_ms if self._write_ms is None else min(self._reap_ms, self._write_ms)

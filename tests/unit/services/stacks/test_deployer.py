@@ -231,6 +231,31 @@ def test_crash_is_resumed(tmp_path: Path, commits: int) -> None:
     second.store.close()
 
 
+@pytest.mark.parametrize("commits", range(12))
+def test_another_template_after_a_crash(tmp_path: Path, commits: int) -> None:
+    """What a crash left is taken over by a template that wants it otherwise."""
+    first = Rig(tmp_path)
+    first.start()
+    first.enter("redrive", "Deploy", StackName="shop", Plan=plan_of(ORDERS))
+    first.settle(commits)
+    first.store.close()
+    second = Rig(tmp_path)
+    changed = plan_of(ORDERS.replace("VisibilityTimeout: 60", "VisibilityTimeout: 5"))
+    replies = second.enter("redrive", "Deploy", StackName="shop", Plan=changed)
+    second.settle()
+    second.start()
+    second.settle()
+    assert replies[0].result["Failures"] == []
+    attributes = second.call(
+        "sqs",
+        "GetQueueAttributes",
+        QueueUrl="/111122223333/orders",
+        AttributeNames=["VisibilityTimeout"],
+    )
+    assert attributes["Attributes"]["VisibilityTimeout"] == "5"
+    second.store.close()
+
+
 def test_resumed_without_being_asked(tmp_path: Path) -> None:
     """The plan that was acknowledged as wanted is carried out at the next start by itself."""
     first = Rig(tmp_path)
@@ -255,6 +280,35 @@ def test_several_plans_at_once(rig: Rig) -> None:
     rig.settle()
     assert all(len(reply) == 1 and reply[0].error is None for reply in replies)
     assert rig.queues() == ["other"]
+
+
+def test_a_plan_that_comes_meanwhile(rig: Rig) -> None:
+    """A plan that is given while another is carried out is carried out after it."""
+    other = "Resources: {Other: {Type: AWS::SQS::Queue, Properties: {QueueName: other}}}"
+    first = rig.enter("redrive", "Deploy", StackName="shop", Plan=plan_of(ORDERS))
+    rig.settle(3)
+    second = rig.enter("redrive", "Deploy", StackName="shop", Plan=plan_of(other))
+    assert first == []
+    rig.settle()
+    assert len(first[0].result["Changes"]) == 3
+    assert {c["Action"] for c in second[0].result["Changes"]} == {"create", "delete"}
+    assert rig.queues() == ["other"]
+
+
+def test_what_is_gone_already(rig: Rig) -> None:
+    """A queue that somebody else deleted is no obstacle to deleting its stack."""
+    rig.deploy(
+        """
+        Resources:
+          Good: {Type: AWS::SQS::Queue, Properties: {QueueName: good}}
+          Policy:
+            Type: AWS::SQS::QueuePolicy
+            Properties: {Queues: [!Ref Good], PolicyDocument: {Version: "2012-10-17"}}
+        """
+    )
+    rig.call("sqs", "DeleteQueue", QueueUrl="/111122223333/good")
+    assert rig.call("redrive", "DeleteStack", StackName="shop")["Failures"] == []
+    assert rig.call("redrive", "ListStacks")["Stacks"] == []
 
 
 def test_delete_stack(rig: Rig) -> None:

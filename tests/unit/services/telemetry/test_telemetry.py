@@ -176,6 +176,7 @@ def test_writing_is_gathered(rig: Rig) -> None:
     assert writes == []
     rig.pass_ms(FLUSH_MS)
     assert writes == [300]
+    assert rig.room.book.lost_bytes == 0
 
 
 def test_a_flood_is_bounded_and_told(rig: Rig) -> None:

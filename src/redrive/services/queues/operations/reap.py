@@ -56,7 +56,7 @@ def _reap_expired(tx: Tx, queue: Queue, context: Context) -> bool:
         limit=REAP_CHUNK,
     )
     touched = tx.rows(
-        Expired, "queues.expired_touched", heap=queue.heap, before_seq=before_seq, limit=REAP_CHUNK
+        Expired, "queues.expired_returned", heap=queue.heap, before_seq=before_seq, limit=REAP_CHUNK
     )
     gone = {row.seq: row for row in (*fresh, *touched)}
     if gone:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+import orjson
+
 from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.core.limits import VISIBILITY_MS_MAX
 from redrive.core.time import SECOND_MS
 from redrive.services.queues.handles import Handle, parse_receipt_handle
-from redrive.services.queues.model import Deleted, Message, Number, Queue
+from redrive.services.queues.model import Lease, Message, Number, Queue
 from redrive.services.queues.operations.send import check_entries, each_entry
 from redrive.services.queues.room import Queues, Recent, find, find_by_arn, note
 from redrive.services.queues.rules import change_visibility, is_expired
@@ -41,7 +43,7 @@ def delete_message(room: Queues, tx: Tx, params: DeleteMessageParams, context: C
     nothing. AWS: API_DeleteMessage; lapsed handles as captured.
     """
     queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
-    _delete(room, tx, queue, params["ReceiptHandle"], context, None)
+    _delete(room, tx, queue, [_parse(params["ReceiptHandle"])], context)
     return {}
 
 
@@ -53,43 +55,62 @@ def delete_message_batch(
     entries: Sequence[Mapping[str, Any]] = params["Entries"]
     check_entries(entries, "DeleteMessageBatchRequestEntry")
 
-    def delete(entry: Mapping[str, Any]) -> dict[str, Any]:
-        _delete(room, tx, queue, entry["ReceiptHandle"], context, None)
+    handles: list[Handle] = []
+
+    def take(entry: Mapping[str, Any]) -> dict[str, Any]:
+        handles.append(_parse(entry["ReceiptHandle"]))
         return {}
 
-    return each_entry(entries, delete)
+    result = each_entry(entries, take)
+    _delete(room, tx, queue, handles, context)
+    return result
 
 
 def _delete(
-    room: Queues, tx: Tx, queue: Queue, text: str, context: Context, request_id: str | None
-) -> bool:
-    handle = _parse(text)
-    if handle.heap != queue.heap:
-        return False
-    gone: Deleted | None = tx.one(
-        Deleted, "queues.delete", seq=handle.seq, heap=handle.heap, receives=handle.receives
+    room: Queues,
+    tx: Tx,
+    queue: Queue,
+    handles: Sequence[Handle],
+    context: Context,
+    request_id: str | None = None,
+) -> int:
+    """Delete what is still there under the handle of its latest receive; return how many."""
+    held = {handle.seq: handle.receives for handle in handles if handle.heap == queue.heap}
+    if not held:
+        return 0
+    leases: list[Lease] = tx.rows(
+        Lease, "queues.leases", seqs=orjson.dumps(list(held)).decode(), heap=queue.heap
     )
-    if gone is None:
-        return False
-    tx.tally("queues.count", queue.id, messages=-1, touched=-1, deleted=1)
-    if gone.receives == 1 and gone.lineage is None:
-        room.recent.append(
-            Recent(handle.seq, queue.arn, gone.receive_ms, context.now_ms, request_id)
-        )
-        return True
-    line = handle.seq if gone.lineage is None else gone.lineage
-    if gone.receives == 1:
-        note(tx, line, gone.first_receive_ms, "received", count=1, queue=queue.arn)
+    gone = [lease for lease in leases if held[lease.seq] == lease.receives]
+    if not gone:
+        return 0
+    tx.run_many("queues.remove", [(lease.seq,) for lease in gone])
+    tx.tally("queues.count", queue.id, messages=-len(gone), touched=-len(gone), deleted=len(gone))
+    for lease in gone:
+        if lease.receives == 1 and lease.lineage is None:
+            room.recent.append(
+                Recent(lease.seq, queue.arn, lease.receive_ms, context.now_ms, request_id)
+            )
+        else:
+            _note_deleted(tx, queue, lease, context, request_id)
+    return len(gone)
+
+
+def _note_deleted(
+    tx: Tx, queue: Queue, lease: Lease, context: Context, request_id: str | None
+) -> None:
+    line = lease.seq if lease.lineage is None else lease.lineage
+    if lease.receives == 1:
+        note(tx, line, lease.first_receive_ms, "received", count=1, queue=queue.arn)
     note(
         tx,
         line,
         context.now_ms,
         "deleted",
-        count=gone.receives,
+        count=lease.receives,
         queue=queue.arn,
         request=request_id,
     )
-    return True
 
 
 def change_message_visibility(
@@ -157,9 +178,8 @@ def settle_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Resu
     queue = find_by_arn(tx, params["QueueArn"])
     if queue is None:
         return {"Deleted": 0, "Kept": 0}
-    deleted = sum(
-        _delete(room, tx, queue, text, context, params["RequestId"]) for text in params["Delete"]
-    )
+    done = [_parse(text) for text in params["Delete"]]
+    deleted = _delete(room, tx, queue, done, context, params["RequestId"])
     kept = _note_kept(tx, queue, params, context) if params["Keep"] else 0
     return {"Deleted": deleted, "Kept": kept}
 

@@ -1,0 +1,28 @@
+"""A fresh service for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from queues_rig import Rig
+
+MEMORY = Path("/dev/shm")
+"""Where files are in memory, a sync costs nothing. What a sync is worth is tests/store's business."""
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """The service in a directory of its own."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        made = Rig(Path(folder))
+        yield made
+        made.store.close()
+
+
+@pytest.fixture
+def url(rig: Rig) -> str:
+    """The URL of a queue with AWS's defaults."""
+    return rig.create()
