@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import apsw
@@ -257,7 +258,9 @@ class SqliteTx:
         """Return what a statement selects or RETURNs, each as `row`, a NamedTuple class."""
         if statement in self._writes:
             self._begin_writing(statement)
-        return list(map(row._make, self._execute(self._texts[statement], params)))
+        found = self._execute(self._texts[statement], params)
+        # A row class's own _make is a Python function; this does the same inside the interpreter.
+        return list(map(partial(tuple.__new__, row), found))
 
     def one(self, row: Any, statement: str, /, **params: Any) -> Any | None:
         """Return the first row, or None. The statement is run to its end."""

@@ -10,7 +10,7 @@ import pytest
 from queues_rig import Rig
 
 MEMORY = Path("/dev/shm")
-"""Where files are in memory, a sync costs nothing. What a sync is worth is tests/store's business."""
+"""Files in memory: a sync costs nothing. What a sync is worth is the business of tests/store."""
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from redrive.core.effects import Caller, Params, Reply
 from redrive.core.errors import ServiceError
@@ -120,6 +121,14 @@ class Rig:
         (reply,) = self.start(operation, who, **params)
         assert isinstance(reply.error, ServiceError), reply
         return reply.error.code, reply.error.message
+
+    def refused_by_person(
+        self, operation: str, who: Caller | None = None, /, **params: Any
+    ) -> tuple[str, str]:
+        """Do the same for an operation of the command line's."""
+        with pytest.raises(ServiceError) as seen:
+            self.call(operation, who, of="redrive", **params)
+        return seen.value.code, seen.value.message
 
     # --- time ---
 
