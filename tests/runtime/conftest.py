@@ -66,6 +66,10 @@ class SelectReactor:
         self._later.append(later)
         return later
 
+    def close(self) -> None:
+        """Give back the descriptor of its own."""
+        self._selector.close()
+
     def watched(self) -> int:
         """Return how many descriptors are watched."""
         return len(self._selector.get_map())
@@ -193,3 +197,4 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.close()
+    made.reactor.close()

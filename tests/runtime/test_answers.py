@@ -315,3 +315,22 @@ def test_a_runtime_that_is_not_python(world):
     ran = world.run(world.function("", runtime="nodejs22.x"))
     assert body(ran)["errorType"] == "Runtime.InvalidEntrypoint"
     assert "nodejs22.x" in body(ran)["errorMessage"]
+
+
+def test_answer_of_a_process_that_ends_at_once(world):
+    """However close an answer and the end of its process are, one outcome is told and all is freed."""
+    function = world.function("""
+        import os, threading, time
+        def end(pid):
+            time.sleep(event_ms / 1000)
+            os._exit(1)
+        def handler(event, context):
+            global event_ms
+            event_ms = event
+            threading.Thread(target=end, args=(os.getpid(),)).start()
+            return "sent"
+    """)
+    for event_ms in (b"1", b"2", b"3", b"5"):
+        ran = world.run(function, event_ms)
+        assert ran.payload == b'"sent"' or ran.status == "exit"
+        world.reactor.until(lambda: not world.executor.describe()["environments"])

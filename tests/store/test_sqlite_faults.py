@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 import pytest
-from engines import T0, THINGS, add, names
+from engines import T0, THINGS, Thing, add, names
 
 from redrive.core.errors import Unavailable
 from redrive.store.sqlite import CHECKPOINT_PAGES, VACUUM_PAGES, SqliteStore
@@ -219,7 +219,7 @@ def test_freed_space_returns_to_the_disk_when_idle(path: str) -> None:
     store.commit(T0)
     store.maintain()
     full = Path(path).stat().st_size
-    store.transact(lambda tx: tx.rows(tuple_of, "things.remove", size=1))
+    store.transact(lambda tx: tx.rows(Thing, "things.remove", size=1))
     store.commit(T0)
     assert store.maintain() is False
     steps = 0
@@ -228,12 +228,6 @@ def test_freed_space_returns_to_the_disk_when_idle(path: str) -> None:
     store.close()
     assert steps >= 3
     assert Path(path).stat().st_size < full / 2
-
-
-class tuple_of:
-    """Rows that nobody looks at."""
-
-    _make = staticmethod(tuple)
 
 
 @pytest.mark.parametrize(

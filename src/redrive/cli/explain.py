@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from redrive.cli.asking import asks, print_json
+from redrive.cli.causes import add_causes, short_paths
 from redrive.cli.client import Client
 from redrive.cli.screen import Part, duration, ordinal, say
 from redrive.core.time import iso
@@ -35,6 +36,7 @@ def explain(client: Client, as_json: bool, message_id: str) -> None:
     redrive gives the message a new id: any of its ids will do.
     """
     told = client.call("redrive", "ExplainMessage", MessageId=message_id)
+    add_causes(client, told)
     if as_json:
         print_json(told)
         return
@@ -51,7 +53,7 @@ def life_line(told: Mapping[str, Any]) -> Iterator[tuple[Part, ...]]:
     yield from _state(told)
     events = told["Events"]
     sent_ms = events[0]["AtMs"] if events else 0
-    errors = [at for at, event in enumerate(events) if event.get("Detail", {}).get("error")]
+    errors = [at for at, event in enumerate(events) if _cause(event.get("Detail", {}))]
     seen: list[Any] = []
     for at, event in enumerate(events):
         kind, detail = event["Kind"], event.get("Detail", {})
@@ -62,16 +64,21 @@ def life_line(told: Mapping[str, Any]) -> Iterator[tuple[Part, ...]]:
             (f"{kind:9}", _STYLES.get(kind, "bold")),
             f" {_words(event, detail)}",
         )
-        error = detail.get("error")
-        if not error:
+        cause = _cause(detail)
+        if not cause:
             continue
-        key = {name: value for name, value in error.items() if name != "requestId"}
-        if key in seen and at != errors[-1]:
+        if cause in seen and at != errors[-1]:
             yield (_INDENT, (SAME, "dim"))
             continue
-        seen.append(key)
-        for line in _traceback(error):
+        seen.append(cause)
+        for line in cause:
             yield (_INDENT, (line, "dim"))
+
+
+def _cause(detail: Mapping[str, Any]) -> list[str]:
+    """Return the lines that say why: the function's error, or what it logged of the message."""
+    error = detail.get("error")
+    return list(_traceback(error)) if error else list(detail.get("logged", ()))
 
 
 def _state(told: Mapping[str, Any]) -> Iterator[tuple[Part, ...]]:
@@ -96,7 +103,8 @@ def _words(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
         return f"for the {count} time" + (f" from {queue}" if queue else "")
     if kind in ("failed", "throttled"):
         error = detail.get("error") or {}
-        reason = ": ".join(str(error[n]) for n in ("errorType", "errorMessage") if error.get(n))
+        told = (error.get("errorType"), error.get("errorMessage"))
+        reason = ": ".join(str(text).split("\n", 1)[0] for text in told if text)
         reason = reason or ("named in batchItemFailures" if kind == "failed" else "")
         function = _last(detail.get("function"))
         by = f" ({function}, request {detail['request']})" if detail.get("request") else ""
@@ -124,9 +132,10 @@ def _last(arn: str | None) -> str:
 
 def _traceback(error: Mapping[str, Any]) -> Iterator[str]:
     trace = error.get("stackTrace") or ()
+    message = str(error.get("errorMessage") or "")
     if trace:
         yield "Traceback (most recent call last):"
     for entry in trace:
-        yield from str(entry).rstrip("\n").split("\n")
-    if trace:
-        yield f"{error.get('errorType', 'Error')}: {error.get('errorMessage', '')}"
+        yield from short_paths(str(entry)).rstrip("\n").split("\n")
+    if trace or "\n" in message:
+        yield from short_paths(f"{error.get('errorType', 'Error')}: {message}").splitlines()

@@ -73,7 +73,8 @@ class LiveView:
         name = (f"{self._name(detail['FunctionName'])}  ", "cyan")
         if detail["Status"] == "ok":
             return (name, ("ok  ", "green"), took)
-        error = [detail[n] for n in ("ErrorType", "ErrorMessage") if detail.get(n)]
+        told = (detail.get("ErrorType"), detail.get("ErrorMessage"))
+        error = [text.split("\n", 1)[0] for text in told if text]  # the log has the rest
         return (name, (f"{detail['Status']}  ", "bold red"), f"{took}  {': '.join(error)}")
 
     def _batch(self, detail: Mapping[str, Any]) -> tuple[Part, ...]:

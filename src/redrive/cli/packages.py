@@ -17,10 +17,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from redrive.services.stacks.archive import zip_bytes
@@ -125,7 +127,12 @@ def _install(requirements: Path, cache: Path, installer: Installer, progress: Pr
         return target
     scratch = _scratch(cache, digest.hexdigest())
     where = ["--target", str(scratch), "--requirement", str(requirements.resolve())]
-    command = [installer.interpreter, "-m", "pip", "install", "--disable-pip-version-check"]
+    # Our own pip, told to install for the other: that one may have none (Debian's python3 has not).
+    if find_spec("pip") is not None:
+        pip = [sys.executable, "-m", "pip", "--python", installer.interpreter]
+    else:
+        pip = [installer.interpreter, "-m", "pip"]
+    command = [*pip, "install", "--disable-pip-version-check"]
     command += ["--no-input", *where]
     if installer.uv:
         command = [installer.uv, "pip", "install", "--python", installer.interpreter, *where]

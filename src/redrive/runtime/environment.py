@@ -24,8 +24,10 @@ from redrive.runtime.reactor import Handle, LogChunk, Reactor
 
 CHANNEL_BYTES = 16_384
 CHANNEL_BYTES_MORE = 131_072
+CHANNEL_BYTES_MAX = 4_194_304
 """Read of a channel in one loop turn: the first is enough for most answers; buffers of the second
-cost much more to come by; it is for the rest of a large one."""
+cost much more to come by, they are for the rest of a large one. The third is more than a socket
+holds: what is read at one go when the process has ended."""
 
 LOG_BYTES = 65_536
 """Read of a log pipe in one loop turn; also what a pipe holds, so that one such read empties it."""
@@ -72,6 +74,7 @@ class LiveEnvironment:
         self.state = State.FORKING
         self.request_id = ""
         self.seq = 0
+        self.has_ended = False  # the process is known to be gone
         self.started_ms = reactor.now_ms()
         self.init_ms: float | None = None  # told with the first invocation, then None
         self.init_body = b""
@@ -92,7 +95,7 @@ class LiveEnvironment:
         self._is_midway = False  # a frame has come in part
         self._is_writing = False  # the rest of a frame waits for room in the socket
         self._log_open = True
-        reactor.add_reader(channel.fileno(), self._read_channel)
+        reactor.add_reader(channel.fileno(), self._channel_is_ready)
         reactor.add_reader(log_fd, self._read_log)
 
     def forked(self, pid: int) -> None:
@@ -167,6 +170,16 @@ class LiveEnvironment:
             left -= len(data)
             self._tell(self.journal.write(data))
 
+    def hear_last_words(self) -> None:
+        """Read what a process that has ended left in its channel: its answer may be there, unread.
+
+        Its parent's word of its end comes by another way and may overtake it.
+        """
+        self.has_ended = True
+        left = CHANNEL_BYTES_MAX
+        while self._channel_open and left > 0 and self._read_channel():
+            left -= CHANNEL_BYTES
+
     def close(self) -> None:
         """Let go of everything; the process is somebody else's affair by now."""
         self.set_deadline(None)
@@ -224,18 +237,22 @@ class LiveEnvironment:
             count -= len(first)
             self._unsent.pop(0)
 
-    def _read_channel(self) -> None:
+    def _channel_is_ready(self) -> None:
+        self._read_channel()
+
+    def _read_channel(self) -> bool:
+        """Take what has come; tell whether anything has."""
         if not self._channel_open:
-            return
+            return False
         try:
             data = self._channel.recv(CHANNEL_BYTES_MORE if self._is_midway else CHANNEL_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self._broken()
-            return
+            return False
         self._reader.feed(data)
         try:
             for frame in iter(self._next_frame, None):
@@ -243,6 +260,7 @@ class LiveEnvironment:
             self._is_midway = self._reader.is_midway
         except Garbage:
             self._broken()
+        return True
 
     def _next_frame(self) -> Frame | None:
         """Return a frame that answers what was asked last; none once the channel is closed."""

@@ -218,6 +218,7 @@ class Executor:
         live = self._live.get(number)
         if live is not None:
             live.measure(memory_kb)
+            live.hear_last_words()
             self._event(live, Event.EXIT, status=status)
 
     def on_refused(self, number: int) -> None:
@@ -230,6 +231,7 @@ class Executor:
         """See `Listener`."""
         live = self._live.get(number)
         if live is not None:
+            live.hear_last_words()
             live.kill(with_group=True)
             self._event(live, Event.LOST)
 
@@ -349,6 +351,10 @@ class Executor:
         status: int = KILLED,
     ) -> None:
         """Turn the wheel of one environment and see to the invocation that it holds."""
+        if (
+            event is Event.READY and live.has_ended
+        ):  # it fails as an init, and nothing is given to it
+            return
         if frame is not None and live.measure(frame.memory_kb):
             event = Event.OVER_MEMORY
         before = live.state
@@ -388,7 +394,7 @@ class Executor:
         job = self._jobs.get(live.number)
         if frame is not None and not (job is not None and job.init_failed):
             live.init_ms = frame.duration_us / 1000
-        self._do(self._pool.release(live.number, self._reactor.now_ms()))
+        self._do(self._pool_release(live.number))
 
     def _conclude(
         self,
@@ -417,7 +423,8 @@ class Executor:
         if verdict is not Verdict.INIT_FAILED and frame is not None:
             live.set_deadline(None)
             ran = outcomes.answered(live, run, verdict, frame)
-            self._do(self._pool.release(live.number, now_ms))
+            free = self._pool.remove if live.has_ended else self._pool_release
+            self._do(free(live.number))
         elif event is Event.DEADLINE and live.state is not State.DEAD:
             ran = outcomes.timed_out(live, run, now_ms)
         elif frame is not None:
@@ -425,6 +432,9 @@ class Executor:
         else:
             ran = outcomes.exited(live, run, status, elapsed_ms)
         self._deliver(job, ran)
+
+    def _pool_release(self, number: int) -> list[Action[Job]]:
+        return self._pool.release(number, self._reactor.now_ms())
 
     def _refuse(self, number: int, job: Job | None, why: str) -> None:
         """Give up an environment that could not even be asked for."""

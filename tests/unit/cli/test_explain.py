@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, cast
 
+from redrive.cli.causes import add_causes
+from redrive.cli.client import Client
 from redrive.cli.explain import SAME, life_line
 
 T0 = 1_800_000_000_000
@@ -109,3 +112,35 @@ def test_where_the_message_is() -> None:
     told = {"Events": [], "Message": message, "Queue": QUEUE}
     assert text_of(told)[0] == "in orders, in flight, received 2 times"
     assert text_of({"Events": []})[0] == "no longer in any queue"
+
+
+class Logs:
+    """Stands for a server that has the log of one invocation."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[dict[str, Any]] = []
+
+    def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+        """Answer ReadLogs."""
+        assert (service, operation) == ("redrive", "ReadLogs")
+        self.asked.append(params)
+        return {"Logs": [{"Text": self.text}]}
+
+
+def test_partial_failure_is_explained_by_the_log() -> None:
+    """A failure that only the ids of a partial batch response tell shows what the function logged."""
+    logged = {"message_id": "m1", "exception": 'Traceback\n  File "/x/code/' + "a" * 64 + '/p.py"'}
+    text = '{"message_id":"m2","exception":"not ours"}\n' + json.dumps(logged) + "\n"
+    detail = {"count": 1, "function": FUNCTION, "request": "r1"}
+    told = {
+        "Events": [
+            {"AtMs": T0, "Kind": "sent", "MessageId": "m1"},
+            {"AtMs": T0 + 1, "Kind": "failed", "Detail": detail},
+        ]
+    }
+    logs = Logs(text)
+    add_causes(cast(Client, logs), told)
+    assert logs.asked == [{"FunctionName": "consumer", "RequestId": "r1"}]
+    assert [line.strip() for line in text_of(told)[-2:]] == ["Traceback", 'File "p.py"']
+    assert "named in batchItemFailures" in text_of(told)[-3]

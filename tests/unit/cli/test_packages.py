@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -107,13 +108,14 @@ def test_requirements_are_installed_once(source: Path, tmp_path: Path, tool: Too
 
 
 def test_the_tool_that_is_there(source: Path, tmp_path: Path, tool: Tool) -> None:
-    """uv is used when it is there, else the interpreter's own pip."""
+    """uv is used when it is there, else our pip, which installs for the function's interpreter."""
     (source / "requirements.txt").write_text("thing\n")
     build_package(source, tmp_path / "a", installer(tool, uv="/bin/uv"))
     build_package(source, tmp_path / "b", installer(tool))
     with_uv, with_pip = tool.commands
     assert with_uv[:5] == ["/bin/uv", "pip", "install", "--python", "/usr/bin/python3"]
-    assert with_pip[:4] == ["/usr/bin/python3", "-m", "pip", "install"]
+    ours = [sys.executable, "-m", "pip", "--python", "/usr/bin/python3", "install"]
+    assert with_pip[:6] == ours
     for command in tool.commands:
         assert command[-2:] == ["--requirement", str(source / "requirements.txt")]
 
