@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import re
 import shutil
 import signal
 import sys
@@ -172,15 +171,6 @@ class Demo:
         message_id = self.summary["explained"] = found[0]
         self.screen.step(f"redrive explain {message_id}")
         self.server.show("explain", message_id)
-        told = self.server.ask("explain", message_id)[0]
-        failed = [event for event in told["Events"] if event["Kind"] == "failed"]
-        for event in reversed(failed):
-            request_id = event["Detail"]["request"]
-            pieces = self.server.ask("logs", "orders-consumer", "--request", request_id)
-            if traceback := _traceback(pieces, message_id):
-                self.screen.step(f"redrive logs orders-consumer --request {request_id}")
-                self.screen.traceback(traceback)
-                return
 
     def _mend(self) -> None:
         path = self.folder / "consumer" / "pricing.py"
@@ -275,14 +265,6 @@ class Demo:
             if time.monotonic() > ends:
                 raise DemoError(f"waited {STAGE_SECONDS_MAX:.0f} s {what}: {counts}")
             pause.wait(0.1)
-
-
-def _traceback(pieces: list[dict[str, Any]], message_id: str) -> str | None:
-    """Return what the handler logged of a message's failure: Powertools logs JSON lines."""
-    lines = "".join(piece["Text"] for piece in pieces).splitlines()
-    said = [json.loads(line) for line in lines if line.startswith("{") and message_id in line]
-    found = [each["exception"] for each in said if "exception" in each]
-    return re.sub(r'File ".*/(.+?)"', r'File "\1"', found[-1]) if found else None
 
 
 def _why_buried(poison: int, by_crash: int) -> str:

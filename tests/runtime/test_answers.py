@@ -318,7 +318,7 @@ def test_a_runtime_that_is_not_python(world):
 
 
 def test_answer_of_a_process_that_ends_at_once(world):
-    """However close an answer and the end of its process are, one outcome is told and all is freed."""
+    """However close an answer and its process's end are, one outcome is told and all is freed."""
     function = world.function("""
         import os, threading, time
         def end(pid):

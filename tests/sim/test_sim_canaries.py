@@ -84,15 +84,25 @@ class ForgetfulStore(sqlite.SqliteStore):
 
 
 def answer_at_once(dispatch: Dispatch, ticket: Any, now_ms: Millis) -> bool:
-    """Let the answer leave before the commit."""
+    """Let answers to clients leave before the commit."""
     found = _attempt(dispatch, ticket, now_ms)
-    answers, dispatch._answers = dispatch._answers, []
-    for answered, reply in answers:
-        answered.answer(reply)
+    for answer in list(dispatch._answers):
+        if answer[0].answer.__name__ == "answer":
+            dispatch._answers.remove(answer)
+            answer[0].answer(answer[1])
     return found
 
 
 _attempt = Dispatch._attempt
+
+
+def move_twice(*arguments: Any) -> None:
+    """Send a message anew, and once more."""
+    _move(*arguments)
+    _move(*arguments)
+
+
+_move = moves_module._move
 
 
 def commit_alone(store: CrashingStore, work: Any, *arguments: Any) -> Any:
@@ -109,7 +119,7 @@ ALONE: dict[str, tuple[type[Checker], Plant]] = {
     ),
     "a row that is not removed": (
         checkers.Conservation,
-        reword("remove", "DELETE FROM messages", "UPDATE messages SET visible_ms = visible_ms"),
+        reword("delete", "DELETE FROM messages WHERE", "UPDATE messages SET heap = heap WHERE"),
     ),
     "a lease that is not written": (
         checkers.LeaseExclusivity,
@@ -211,7 +221,7 @@ ORACLES: dict[str, tuple[str, Plant]] = {
     ),
     "a move that leaves the message behind": (
         "one place",
-        reword("remove", "DELETE FROM messages", "UPDATE messages SET visible_ms = visible_ms"),
+        swap(moves_module, "_move", move_twice),
     ),
     "a burial that loses the message": (
         "nothing is lost",
@@ -245,7 +255,7 @@ def test_oracle_finds_planted_fault(fault: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bug_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An assertion that fails in the services stops the world, though clients hear InternalFailure."""
+    """An assertion that fails in the services stops the world, though clients hear a reply."""
 
     def plant(*_arguments: Any) -> Any:
         raise AssertionError("planted")

@@ -18,7 +18,7 @@ CHUNK = 25
 
 @pytest.mark.parametrize("start", range(0, 300, CHUNK))
 def test_no_invariant_fails(start: int) -> None:
-    """Clients, functions, crashes, full disks and set clocks: every guarantee holds at each step."""
+    """Clients, functions, crashes, full disks, set clocks: every guarantee holds at each step."""
     for seed in range(start, start + CHUNK):
         outcome = play(seed)
         assert not isinstance(outcome, Failure), outcome.told(150)

@@ -57,10 +57,6 @@ class Screen:
         """Print a change of code."""
         self.console.print(Syntax(text, "diff", background_color="default"))
 
-    def traceback(self, text: str) -> None:
-        """Print a Python traceback."""
-        self.console.print(Syntax(text, "pytb", background_color="default"))
-
     def failed(self, text: str) -> None:
         """Say why the demo cannot go on."""
         self.still()
