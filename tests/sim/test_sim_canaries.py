@@ -14,6 +14,7 @@ from redrive.services.mappings.rules import Verdict
 from redrive.services.mappings.settlements import Settlements
 from redrive.services.queues.operations import moves as moves_module
 from redrive.services.queues.operations import receive as receive_module
+from redrive.services.queues.operations import settle as settle_module
 from redrive.services.queues.rules import Pace, plan_receive
 from redrive.sim import checkers, world
 from redrive.sim.checkers import Checker
@@ -96,6 +97,17 @@ def answer_at_once(dispatch: Dispatch, ticket: Any, now_ms: Millis) -> bool:
 _attempt = Dispatch._attempt
 
 
+def delete_nothing(*_arguments: Any) -> int:
+    """Say that it was done."""
+    return 0
+
+
+def only_count(_room: Any, tx: Any, queue: Any, *_arguments: Any) -> int:
+    """Count a deletion, and leave the row."""
+    tx.tally("queues.count", queue.id, messages=-1, touched=-1, deleted=1)
+    return 1
+
+
 def move_twice(*arguments: Any) -> None:
     """Send a message anew, and once more."""
     _move(*arguments)
@@ -119,7 +131,7 @@ ALONE: dict[str, tuple[type[Checker], Plant]] = {
     ),
     "a row that is not removed": (
         checkers.Conservation,
-        reword("delete", "DELETE FROM messages WHERE", "UPDATE messages SET heap = heap WHERE"),
+        swap(settle_module, "_delete", only_count),
     ),
     "a lease that is not written": (
         checkers.LeaseExclusivity,
@@ -151,7 +163,7 @@ ALONE: dict[str, tuple[type[Checker], Plant]] = {
     ),
     "a delete that is not done": (
         checkers.AcknowledgedDeletes,
-        reword("delete", "DELETE FROM messages WHERE", "UPDATE messages SET heap = heap WHERE"),
+        swap(settle_module, "_delete", delete_nothing),
     ),
     "a move task without a rate": (
         checkers.MoveTasks,
@@ -229,7 +241,7 @@ ORACLES: dict[str, tuple[str, Plant]] = {
     ),
     "a delete that is not done": (
         "nothing comes back",
-        reword("delete", "DELETE FROM messages WHERE", "UPDATE messages SET heap = heap WHERE"),
+        swap(settle_module, "_delete", delete_nothing),
     ),
     "a work that is committed by itself": (
         "nothing comes back",

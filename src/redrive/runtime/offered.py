@@ -1,4 +1,4 @@
-"""The SDK that AWS's Python runtimes bring along, offered to functions that do not bring their own.
+"""The SDK that AWS's Python runtimes bring along, offered to functions that bring none.
 
 The folder holds links to boto3 and what it needs, and nothing else of ours: a function must not find
 Redrive's own packages by accident.

@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
         self._refusal: bytes | None = None  # the last thing to say
         self._keeps_alive = True
         self._is_head = False
+        self._begun = 0
+        self._unseen_bytes = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -116,6 +118,7 @@ class Connection(asyncio.Protocol):
         """Parse; every complete request is handled or put in line."""
         if self._is_closing or self._is_over:
             return
+        before = self._begun, self._header_bytes + self._body_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -130,6 +133,17 @@ class Connection(asyncio.Protocol):
                 raise cause from None  # a bug of ours, not of the client's
             else:
                 self._refuse(400, b"malformed HTTP request")
+        else:
+            self._count_unseen(len(data), before)
+
+    def _count_unseen(self, count: int, before: tuple[int, int]) -> None:
+        """Bound what the parser keeps to itself: a header or a chunk's extension without an end."""
+        if before != (self._begun, self._header_bytes + self._body_bytes):
+            self._unseen_bytes = 0
+            return
+        self._unseen_bytes += count
+        if self._unseen_bytes > HEADER_BYTES_MAX:
+            self._refuse(431, b"the request's header is too large")
 
     def eof_received(self) -> bool:
         """Answer a client that has only stopped sending; one whose request waits counts as gone."""
@@ -168,6 +182,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        self._begun += 1
         self._reset()
 
     def on_url(self, url: bytes) -> None:

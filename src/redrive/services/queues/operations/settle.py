@@ -75,13 +75,13 @@ def _delete(
     request_id: str | None = None,
 ) -> int:
     """Delete what is still there under the handle of its latest receive; return how many."""
-    held = {handle.seq: handle.receives for handle in handles if handle.heap == queue.heap}
+    # One batch may name a message by an older handle and by the current one.
+    held = {(handle.seq, handle.receives) for handle in handles if handle.heap == queue.heap}
     if not held:
         return 0
-    leases: list[Lease] = tx.rows(
-        Lease, "queues.leases", seqs=orjson.dumps(list(held)).decode(), heap=queue.heap
-    )
-    gone = [lease for lease in leases if held[lease.seq] == lease.receives]
+    seqs = orjson.dumps([seq for seq, _receives in held]).decode()
+    leases: list[Lease] = tx.rows(Lease, "queues.leases", seqs=seqs, heap=queue.heap)
+    gone = [lease for lease in leases if (lease.seq, lease.receives) in held]
     if not gone:
         return 0
     tx.run_many("queues.remove", [(lease.seq,) for lease in gone])
