@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -41,10 +42,8 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         """Send bytes; a server that has hung up is found out by reading."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def _read(self) -> bytes:
         try:
@@ -107,14 +106,14 @@ def request(
     method: str = "POST",
     target: str = "/",
     version: str = "1.1",
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | None] | None = None,
     account: str = "test",
     body: bytes | None = None,
 ) -> bytes:
     """One request's bytes."""
     if body is None:
         body = b"" if params is None else json.dumps(params).encode()
-    given = {"Host": "localhost:4566"}
+    given: dict[str, str | None] = {"Host": "localhost:4566"}
     if operation is not None:
         given |= {
             "X-Amz-Target": f"AmazonSQS.{operation}",

@@ -225,9 +225,9 @@ def test_freed_space_returns_to_the_disk_when_idle(path: str) -> None:
     steps = 0
     while store.maintain(idle=True):
         steps += 1
-    store.close()
     assert steps >= 3
     assert Path(path).stat().st_size < full / 2
+    store.close()
 
 
 @pytest.mark.parametrize(

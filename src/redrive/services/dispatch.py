@@ -53,7 +53,7 @@ def _give_up(error: StoreFailed) -> None:
 
 
 _REFUSED_PAUSE_MS = 1_000
-"""Before those who wait look again after a refused commit; at once would spin while a disk is full."""
+"""Before those who wait look again after a refused commit: at once would spin on a full disk."""
 
 Answer = Callable[[Reply], None]
 Runner = Callable[[Run, Callable[[Ran], None]], None]

@@ -369,8 +369,9 @@ class MappingAccounting(Checker):
     """polled = invoked; invoked = deleted + returned, by what the function said of each message.
 
     Filters come with a later version of mappings; nothing is filtered yet. Excused are: answers
-    that a refused commit (a full disk) may have lost; messages whose lease may have ended before a
-    slot was free, because it was short, time has jumped, or the function was throttled.
+    that a refused commit (a full disk) may have lost; messages whose lease may have ended, or may
+    be believed to have ended, before a slot was free, because it was short or was changed, time has
+    jumped, or the function was throttled.
     """
 
     invariant = "mapping accounting"
@@ -384,15 +385,18 @@ class MappingAccounting(Checker):
         self._ended: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # -> deleted, kept
         self._excused: set[str] = set()  # ended, and perhaps never settled
         self._seen_ms = 0
+        self._changed: set[str] = set()  # queues whose visibility timeout a mapping may not know
 
     def commit(self, attempt: Attempt) -> None:
         """Follow the handles of mappings, whose queue URLs are paths."""
         self._settings.commit(attempt)
+        if attempt.operation in ("SetQueueAttributes", "DeleteQueue"):
+            self._changed.add(name_in(attempt.params))
         if deliveries(attempt) and attempt.params["QueueUrl"].startswith("/"):
             timeout = attempt.params.get("VisibilityTimeout")
             name = name_in(attempt.params)
             lease_ms = self._settings.visibility_ms(name) if timeout is None else timeout * 1000
-            if lease_ms >= self.lease_ms_least:
+            if lease_ms >= self.lease_ms_least and name not in self._changed:
                 self._polled.update(m["ReceiptHandle"] for m in deliveries(attempt))
         elif attempt.operation == "Invoke":
             self._polled -= _handles(attempt.params.get("Payload") or b"")

@@ -84,6 +84,7 @@ class SqliteStore:
         self._execute = self._connection.execute
         self._tx = SqliteTx(self._connection, statements, self.high_water_ms)
         self._log_pages = 0
+        self._gave_back = False
         self._connection.set_wal_hook(self._count_log_pages)
         self._open = False
         self._refusal: Unavailable | StoreFailed | None = None  # of the group, or of all to come
@@ -187,7 +188,11 @@ class SqliteStore:
                 self._log_pages = 0
             if idle and self._connection.pragma("freelist_count") > VACUUM_PAGES:
                 self._connection.pragma("incremental_vacuum", VACUUM_PAGES)
+                self._gave_back = True
                 return True
+            if idle and self._gave_back:  # the file itself shrinks only now
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._log_pages, self._gave_back = 0, False
         except _NOT_NOW:
             pass  # a full disk: the log still holds everything, and the next commit asks again
         except apsw.Error as error:
