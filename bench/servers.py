@@ -65,7 +65,11 @@ class Server:
         self._process = subprocess.Popen(
             self.command(),
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **self.environment()},
+            env={
+                **{k: v for k, v in os.environ.items() if k not in UNLIKE_USERS},
+                "PYTHONPATH": str(ROOT / "src"),
+                **self.environment(),
+            },
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -173,6 +177,10 @@ class Ministack(Server):
 
 
 PEERS: dict[str, type[Server]] = {"ministack": Ministack}
+
+
+UNLIKE_USERS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Variables of a build machine that make a server start slower than it does for a person."""
 
 
 class Client:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import Answer, LiveServer, Wire, request
+from live import LiveServer, Wire, request
 
 Start = Callable[..., LiveServer]
 
@@ -117,14 +117,13 @@ def test_a_drain_lets_answers_arrive(start: Start) -> None:
     with server.wire() as wire:
         clog(server, wire)
         server.signal(signal.SIGTERM)
-        sizes = [answer and len(answer.body) > 1_000_000 for answer in map(answer_of, [wire] * 40)]
-        assert sizes == [True] * 40
+        count = 0
+        while (answer := wire.answer()) is not None:  # fails when a body is cut
+            assert len(answer.body) > 1_000_000
+            count += 1
+        assert count > 10, "more than the system buffers is under way"
         assert server.wait() == 0
     assert "the drain took longer" not in server.text
-
-
-def answer_of(wire: Wire) -> Answer | None:
-    return wire.answer()
 
 
 def test_a_second_server_names_the_first(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""When the pump settles: together, soon, on time, and what it does when nobody asks for anything."""
+"""When the pump settles: together, soon, on time; and what it does when nobody asks."""
 
 from __future__ import annotations
 
