@@ -38,7 +38,6 @@ OWNERS = {
         "store/sidefile.py",
         "store/migrations.py",
         "sim/vfs.py",
-        "sim/world.py",
     },
     "botocore": set[str](),  # its models are read as files; its code is never imported
 }

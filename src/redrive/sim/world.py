@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from redrive.core.effects import Ran, Reply, Run
 from redrive.core.time import HOUR_MS, NEVER, SECOND_MS, Millis
 from redrive.services import functions as functions_package
@@ -199,11 +197,7 @@ class World:
         """End the process in order, and start again."""
         self._tell("restart")
         self._refused()
-        try:
-            self.sqlite.close()
-        except apsw.Error:
-            self.crash()
-            return
+        self.sqlite.close()
         self._disk.is_off = True
         self._vfs.unregister()
         self._disk = self._disk.copied()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -200,8 +201,12 @@ class SqliteStore:
         return False
 
     def close(self) -> None:
-        """Commit nothing, release the files."""
-        self._connection.close()
+        """Commit nothing, release the files.
+
+        A checkpoint that fails on the way loses nothing: what was acknowledged is in the log.
+        """
+        with suppress(apsw.Error):
+            self._connection.close()
 
     def _count_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages

@@ -205,6 +205,9 @@ class Pump:
         if not messages:
             return
         lease_ms = now_ms + self._ends.lease_ms(asked.visibility_s)
+        if lease_ms == now_ms:
+            # Without a visibility timeout what is let go is back at once, and would be polled again.
+            self._rest("queue", now_ms)
         records = [
             make_record(message, mapping.queue_arn, mapping.region, lease_ms)
             for message in parse_messages(messages)

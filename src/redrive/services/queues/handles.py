@@ -15,6 +15,8 @@ from typing import NamedTuple
 from redrive.core.ids import SEQ_BITS
 
 _LAYOUT = struct.Struct(">QQI")
+_HANDLE_LENGTH = 32  # 24 bytes, so that base64 needs no padding and has one form only
+_NUMBER_MAX = (1 << 63) - 1  # of a heap or a sequence, as the tables hold them
 _TAIL_MASK = (1 << 54) - 1
 _ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads neighbouring numbers (Knuth, TAOCP 3, 6.4)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -45,7 +47,7 @@ def parse_message_id(text: str, salt: int) -> int | None:
     number = int(text.replace("-", ""), 16)
     ms, high, low = number >> 80, (number >> 64) & 0xFFF, (number >> 54) & 0xFF
     seq = (ms << SEQ_BITS) | (high << 8) | low
-    return seq if message_id(seq, salt) == text else None
+    return seq if seq <= _NUMBER_MAX and message_id(seq, salt) == text else None
 
 
 def receipt_handle(heap: int, seq: int, receives: int) -> str:
@@ -56,6 +58,8 @@ def receipt_handle(heap: int, seq: int, receives: int) -> str:
 
 def parse_receipt_handle(text: str) -> Handle | None:
     """Return what a handle says, or None when it is not one."""
+    if len(text) != _HANDLE_LENGTH:
+        return None
     try:
         raw = a2b_base64(text.encode("ascii"), strict_mode=True)
     except (Error, UnicodeEncodeError):
@@ -65,4 +69,5 @@ def parse_receipt_handle(text: str) -> Handle | None:
     packed = raw[: _LAYOUT.size]
     if crc32(packed).to_bytes(4) != raw[_LAYOUT.size :]:
         return None
-    return Handle._make(_LAYOUT.unpack(packed))
+    handle = Handle._make(_LAYOUT.unpack(packed))
+    return handle if handle.heap <= _NUMBER_MAX and handle.seq <= _NUMBER_MAX else None

@@ -1,0 +1,322 @@
+"""Valid requests, and the ways in which they are spoilt. All chance comes from one seed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from redrive.wire.messages import Request
+
+ACCOUNT = "111122223333"
+ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
+URL = f"http://127.0.0.1:4566/{ACCOUNT}/"
+REDRIVE = json.dumps({"deadLetterTargetArn": ARN + "dlq", "maxReceiveCount": 1})
+
+SQS: dict[str, dict[str, Any]] = {
+    "AddPermission": {
+        "QueueUrl": URL + "q",
+        "Label": "l",
+        "AWSAccountIds": [ACCOUNT],
+        "Actions": ["SendMessage"],
+    },
+    "CancelMessageMoveTask": {"TaskHandle": "TaskHandle"},
+    "ChangeMessageVisibility": {
+        "QueueUrl": URL + "q",
+        "ReceiptHandle": "ReceiptHandle",
+        "VisibilityTimeout": 1,
+    },
+    "ChangeMessageVisibilityBatch": {
+        "QueueUrl": URL + "q",
+        "Entries": [{"Id": "a", "ReceiptHandle": "ReceiptHandle", "VisibilityTimeout": 1}],
+    },
+    "CreateQueue": {
+        "QueueName": "q",
+        "Attributes": {"VisibilityTimeout": "3", "RedrivePolicy": REDRIVE},
+        "tags": {"a": "b"},
+    },
+    "DeleteMessage": {"QueueUrl": URL + "q", "ReceiptHandle": "ReceiptHandle"},
+    "DeleteMessageBatch": {
+        "QueueUrl": URL + "q",
+        "Entries": [{"Id": "a", "ReceiptHandle": "ReceiptHandle"}],
+    },
+    "DeleteQueue": {"QueueUrl": URL + "q2"},
+    "GetQueueAttributes": {"QueueUrl": URL + "q", "AttributeNames": ["All"]},
+    "GetQueueUrl": {"QueueName": "q", "QueueOwnerAWSAccountId": ACCOUNT},
+    "ListDeadLetterSourceQueues": {"QueueUrl": URL + "dlq", "MaxResults": 1, "NextToken": "eA=="},
+    "ListMessageMoveTasks": {"SourceArn": ARN + "dlq", "MaxResults": 10},
+    "ListQueueTags": {"QueueUrl": URL + "q"},
+    "ListQueues": {"QueueNamePrefix": "q", "MaxResults": 1, "NextToken": "NextToken"},
+    "PurgeQueue": {"QueueUrl": URL + "q2"},
+    "ReceiveMessage": {
+        "QueueUrl": URL + "q",
+        "MaxNumberOfMessages": 10,
+        "WaitTimeSeconds": 1,
+        "VisibilityTimeout": 1,
+        "AttributeNames": ["All"],
+        "MessageSystemAttributeNames": ["All"],
+        "MessageAttributeNames": ["All", "a.*"],
+        "ReceiveRequestAttemptId": "x",
+    },
+    "RemovePermission": {"QueueUrl": URL + "q", "Label": "l"},
+    "SendMessage": {
+        "QueueUrl": URL + "q",
+        "MessageBody": "hello",
+        "DelaySeconds": 1,
+        "MessageAttributes": {
+            "a": {"DataType": "String", "StringValue": "x"},
+            "n": {"DataType": "Number", "StringValue": "1e3"},
+            "b": {"DataType": "Binary", "BinaryValue": "AP8="},
+        },
+        "MessageSystemAttributes": {
+            "AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1"}
+        },
+        "MessageGroupId": "g",
+    },
+    "SendMessageBatch": {
+        "QueueUrl": URL + "q",
+        "Entries": [
+            {"Id": "a", "MessageBody": "one"},
+            {"Id": "b", "MessageBody": "two", "DelaySeconds": 2, "MessageGroupId": "g"},
+        ],
+    },
+    "SetQueueAttributes": {
+        "QueueUrl": URL + "q",
+        "Attributes": {
+            "RedrivePolicy": REDRIVE,
+            "RedriveAllowPolicy": '{"redrivePermission":"allowAll"}',
+            "Policy": '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"}]}',
+            "MessageRetentionPeriod": "60",
+        },
+    },
+    "StartMessageMoveTask": {
+        "SourceArn": ARN + "dlq",
+        "DestinationArn": ARN + "q",
+        "MaxNumberOfMessagesPerSecond": 5,
+    },
+    "TagQueue": {"QueueUrl": URL + "q", "Tags": {"a": "b"}},
+    "UntagQueue": {"QueueUrl": URL + "q", "TagKeys": ["a"]},
+}
+PERSONS: dict[str, dict[str, Any]] = {
+    "DescribeQueues": {},
+    "ExplainMessage": {"MessageId": "MessageId"},
+    "PeekMessages": {"Queue": "q", "MaxResults": 5},
+}
+LAMBDA: list[tuple[str, str, dict[str, Any] | None]] = [
+    (
+        "POST",
+        "/2015-03-31/functions",
+        {
+            "FunctionName": "f",
+            "Runtime": "python3.12",
+            "Role": f"arn:aws:iam::{ACCOUNT}:role/r",
+            "Handler": "app.handler",
+            "Code": {"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="},
+            "Environment": {"Variables": {"A": "b"}},
+            "Timeout": 3,
+            "MemorySize": 128,
+        },
+    ),
+    ("GET", "/2015-03-31/functions?MaxItems=5", None),
+    ("GET", "/2015-03-31/functions/f?Qualifier=1", None),
+    ("PUT", "/2015-03-31/functions/f/configuration", {"Timeout": 5}),
+    ("POST", "/2015-03-31/functions/f/invocations", {"key": "value"}),
+    ("DELETE", "/2015-03-31/functions/g", None),
+    (
+        "POST",
+        "/2015-03-31/event-source-mappings",
+        {"EventSourceArn": ARN + "q", "FunctionName": "f", "BatchSize": 10},
+    ),
+    ("GET", "/2015-03-31/event-source-mappings?FunctionName=f", None),
+]
+STS = "Action=GetCallerIdentity&Version=2011-06-15"
+
+WEIRD: tuple[Any, ...] = (
+    *(None, True, False, "", " ", "\x00", "\ufffe", "é", "漢\U0001f600", "x" * 300, "x" * 5_000),
+    *(0, -1, 1, 10, 11, 20, 21, 43_200, 43_201, 1e400, 1.5, -0.0, 2**31, 2**63, 2**64, -(2**63)),
+    *([], {}, [[]], [None], {"": ""}, [{}], "0", "-1", "null", "{}", "[]", "All", ".*", "*"),
+    *(URL + "q", URL + "q2", "q", "//", "http://x/1/2", ARN + "q", ARN, "arn:aws:sqs:::", "a.fifo"),
+    *('{"deadLetterTargetArn":"' + ARN + 'q","maxReceiveCount":1}', REDRIVE, '{"Statement":[{}]}'),
+    *(
+        '{"Statement":{"Effect":"Deny","Principal":{"AWS":[{}]},"NotAction":7,"Condition":{"a":{}}}}',
+    ),
+    *("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken"),
+)
+HEADERS = ("Host", "Origin", "Referer", "Sec-Fetch-Site", "Content-Type", "X-Amz-Target")
+
+
+def authorization(account: str, service: str) -> str:
+    """A header as SDKs sign."""
+    scope = f"{account}/20261121/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+
+
+class Fuzz:
+    """Makes requests. `known` holds what answers have named lately: handles, ids, tokens."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.known: dict[str, list[str]] = {}
+
+    def learn(self, body: bytes) -> None:
+        """Take what an answer names, so that later requests go deeper."""
+        try:
+            self._learn(json.loads(body))
+        except ValueError:
+            return
+
+    def _learn(self, value: Any) -> None:
+        if isinstance(value, list):
+            for item in value[:10]:
+                self._learn(item)
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                if isinstance(item, str) and name in WEIRD:
+                    self.known.setdefault(name, []).append(item)
+                    del self.known[name][:-20]
+                else:
+                    self._learn(item)
+
+    def request(self) -> Request:
+        """Return a request, spoilt in up to three ways."""
+        method, target, headers, body = self._valid()
+        spoils: list[Callable[..., Any]] = []
+        for _ in range(self.random.choice((0, 1, 1, 1, 2, 3))):
+            spoils.append(self.random.choice((self._spoil_params, self._spoil_params, self._bytes)))
+        for spoil in spoils:
+            body = spoil(body)
+        if self.random.random() < 0.15:
+            self._spoil_headers(headers)
+        if self.random.random() < 0.1:
+            target = self._spoil_text(target)
+        if self.random.random() < 0.03:
+            method = self.random.choice(("GET", "HEAD", "PUT", "PATCH", "OPTIONS", "X", ""))
+        return Request(method, target, headers, body)
+
+    def raw(self) -> bytes:
+        """Return one or several requests as bytes, perhaps spoilt as bytes."""
+        data = b""
+        for _ in range(self.random.choice((1, 1, 2, 5))):
+            method, target, headers, body = self.request()
+            lines = {"host": "localhost", **headers, "content-length": str(len(body))}
+            head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+            data += f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
+        return self._bytes(data) if self.random.random() < 0.5 else data
+
+    # --- what is valid ---
+
+    def _valid(self) -> tuple[str, str, dict[str, str], bytes]:
+        pick = self.random.random()
+        headers = {"host": "localhost:4566"}
+        if pick < 0.8:
+            persons = pick > 0.75
+            operation = self.random.choice(list(PERSONS if persons else SQS))
+            prefix, service = ("Redrive", "redrive") if persons else ("AmazonSQS", "sqs")
+            headers["x-amz-target"] = f"{prefix}.{operation}"
+            headers["content-type"] = "application/x-amz-json-1.0"
+            headers["authorization"] = authorization(ACCOUNT, service)
+            params = self._filled((PERSONS if persons else SQS)[operation])
+            return "POST", "/", headers, json.dumps(params).encode()
+        if pick < 0.97:
+            method, target, params = self.random.choice(LAMBDA)
+            headers["authorization"] = authorization(ACCOUNT, "lambda")
+            headers["content-type"] = "application/json"
+            return method, target, headers, b"" if params is None else json.dumps(params).encode()
+        headers["content-type"] = "application/x-www-form-urlencoded"
+        headers["authorization"] = authorization(ACCOUNT, "sts")
+        return "POST", "/", headers, STS.encode()
+
+    def _filled(self, value: Any) -> Any:
+        """Put what is known in the place of its name; leave out optional things at times."""
+        if isinstance(value, dict):
+            return {n: self._filled(v) for n, v in value.items() if self.random.random() < 0.93}
+        if isinstance(value, list):
+            return [self._filled(item) for item in value]
+        known = self.known.get(value) if isinstance(value, str) else None
+        return self.random.choice(known) if known else value
+
+    # --- what spoils it ---
+
+    def _spoil_params(self, body: bytes) -> bytes:
+        try:
+            params = json.loads(body)
+        except (ValueError, RecursionError):
+            return self._bytes(body)
+        places: list[tuple[Any, Any]] = []
+
+        def walk(value: Any) -> None:
+            items = (
+                value.items()
+                if isinstance(value, dict)
+                else enumerate(value)
+                if isinstance(value, list)
+                else ()
+            )
+            for key, item in items:
+                places.append((value, key))
+                walk(item)
+
+        walk(params)
+        if not places:
+            return json.dumps(self._filled(self.random.choice(WEIRD))).encode()
+        holder, key = self.random.choice(places)
+        manner = self.random.random()
+        if manner < 0.6:
+            holder[key] = self._filled(self.random.choice(WEIRD))
+        elif manner < 0.7 and isinstance(holder, dict):
+            del holder[key]
+        elif manner < 0.8 and isinstance(holder, dict):
+            holder[self._spoil_text(str(key))] = holder.pop(key)
+        elif manner < 0.9 and isinstance(holder, list):
+            holder.extend([holder[key]] * self.random.choice((1, 10, 100)))
+        elif isinstance(holder[key], str):
+            holder[key] = self._spoil_text(holder[key])
+        return json.dumps(params, ensure_ascii=self.random.random() < 0.5).encode(
+            "utf-8", "replace"
+        )
+
+    def _spoil_text(self, text: str) -> str:
+        at = self.random.randrange(len(text) + 1)
+        put = self.random.choice(
+            ("", "%", "%ff", "\x00", "é", "\udc80", "/", "//", "?", "&", "=", "..", "x" * 300, "{")
+        )
+        return text[:at] + put + text[at + self.random.randrange(3) :]
+
+    def _spoil_headers(self, headers: dict[str, str]) -> None:
+        name = self.random.choice([*headers, *HEADERS]).lower()
+        manner = self.random.random()
+        if manner < 0.3:
+            headers.pop(name, None)
+        elif manner < 0.6:
+            headers[name] = self.random.choice(
+                (
+                    "",
+                    "\x00",
+                    "x" * 5_000,
+                    "null",
+                    "http://evil",
+                    "localhost",
+                    "\xff",
+                    "application/cbor",
+                )
+            )
+        else:
+            headers[name] = self._spoil_text(headers.get(name, ""))
+
+    def _bytes(self, data: bytes) -> bytes:
+        random, manner = self.random, self.random.random()
+        at = random.randrange(len(data) + 1)
+        if manner < 0.3 and data:
+            at %= len(data)
+            return data[:at] + bytes([data[at] ^ (1 << random.randrange(8))]) + data[at + 1 :]
+        if manner < 0.5:
+            return data[:at]
+        if manner < 0.7:
+            return data[:at] + random.randbytes(random.randrange(1, 20)) + data[at:]
+        if manner < 0.8:
+            return data[:at] + data[at:] * random.choice((2, 3))
+        if manner < 0.9:
+            return data[:at] + random.choice((b"[" * 2_000, b'{"a":' * 2_000, b'"', b"\\u0000"))
+        return base64.b64encode(data)
