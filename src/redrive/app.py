@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,11 @@ class App:
             on_log=self._telemetry.append,
             extra_site_path=offer_sdk(self._data / "sdk"),
         )
+        self._guard = Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins))
         self._front = Front(
             Endpoint(("sqs", "lambda", "sts", "redrive"), OWN_MODELS),
             self._dispatch,
-            Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins)),
+            self._guard,
             stir=pump.stir,
             health=self.health,
             resets=_RESETS if config.allow_reset else None,
@@ -187,6 +188,10 @@ class App:
     def body_bytes_max(self, url: bytes) -> int:
         """Return how large a request's body may be."""
         return self._front.body_bytes_max(url)
+
+    def refusal(self, headers: Mapping[str, str]) -> str | None:
+        """Return why a request is refused before its body is read, or None."""
+        return self._guard.refusal(headers)
 
     def drain(self) -> None:
         """Take no more work."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -14,6 +16,14 @@ ACCOUNT = "111122223333"
 ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 URL = f"http://127.0.0.1:4566/{ACCOUNT}/"
 REDRIVE = json.dumps({"deadLetterTargetArn": ARN + "dlq", "maxReceiveCount": 1})
+
+
+def _package() -> str:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0)), "def handler(e, c): ...")
+    return base64.b64encode(buffer.getvalue()).decode()
+
 
 SQS: dict[str, dict[str, Any]] = {
     "AddPermission": {
@@ -33,7 +43,7 @@ SQS: dict[str, dict[str, Any]] = {
         "Entries": [{"Id": "a", "ReceiptHandle": "ReceiptHandle", "VisibilityTimeout": 1}],
     },
     "CreateQueue": {
-        "QueueName": "q",
+        "QueueName": "fresh",
         "Attributes": {"VisibilityTimeout": "3", "RedrivePolicy": REDRIVE},
         "tags": {"a": "b"},
     },
@@ -113,7 +123,7 @@ LAMBDA: list[tuple[str, str, dict[str, Any] | None]] = [
             "Runtime": "python3.12",
             "Role": f"arn:aws:iam::{ACCOUNT}:role/r",
             "Handler": "app.handler",
-            "Code": {"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="},
+            "Code": {"ZipFile": _package()},
             "Environment": {"Variables": {"A": "b"}},
             "Timeout": 3,
             "MemorySize": 128,
@@ -133,6 +143,7 @@ LAMBDA: list[tuple[str, str, dict[str, Any] | None]] = [
 ]
 STS = "Action=GetCallerIdentity&Version=2011-06-15"
 
+LEARNT = ("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken")
 WEIRD: tuple[Any, ...] = (
     *(None, True, False, "", " ", "\x00", "\ufffe", "é", "漢\U0001f600", "x" * 300, "x" * 5_000),
     *(0, -1, 1, 10, 11, 20, 21, 43_200, 43_201, 1e400, 1.5, -0.0, 2**31, 2**63, 2**64, -(2**63)),
@@ -142,7 +153,7 @@ WEIRD: tuple[Any, ...] = (
     *(
         '{"Statement":{"Effect":"Deny","Principal":{"AWS":[{}]},"NotAction":7,"Condition":{"a":{}}}}',
     ),
-    *("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken"),
+    *LEARNT,
 )
 HEADERS = ("Host", "Origin", "Referer", "Sec-Fetch-Site", "Content-Type", "X-Amz-Target")
 
@@ -151,6 +162,10 @@ def authorization(account: str, service: str) -> str:
     """A header as SDKs sign."""
     scope = f"{account}/20261121/us-east-1/{service}/aws4_request"
     return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+
+
+def _latin(text: str) -> str:
+    return text.encode("latin-1", "replace").decode("latin-1")
 
 
 class Fuzz:
@@ -173,7 +188,7 @@ class Fuzz:
                 self._learn(item)
         elif isinstance(value, dict):
             for name, item in value.items():
-                if isinstance(item, str) and name in WEIRD:
+                if isinstance(item, str) and name in LEARNT:
                     self.known.setdefault(name, []).append(item)
                     del self.known[name][:-20]
                 else:
@@ -183,8 +198,8 @@ class Fuzz:
         """Return a request, spoilt in up to three ways."""
         method, target, headers, body = self._valid()
         spoils: list[Callable[..., Any]] = []
-        for _ in range(self.random.choice((0, 1, 1, 1, 2, 3))):
-            spoils.append(self.random.choice((self._spoil_params, self._spoil_params, self._bytes)))
+        for _ in range(self.random.choice((0, 0, 1, 1, 2))):
+            spoils.append(self.random.choice((*[self._spoil_params] * 4, self._bytes)))
         for spoil in spoils:
             body = spoil(body)
         if self.random.random() < 0.15:
@@ -193,7 +208,9 @@ class Fuzz:
             target = self._spoil_text(target)
         if self.random.random() < 0.03:
             method = self.random.choice(("GET", "HEAD", "PUT", "PATCH", "OPTIONS", "X", ""))
-        return Request(method, target, headers, body)
+        # The shell reads header and target as Latin-1: no other character can be in them.
+        seen = {name: _latin(value) for name, value in headers.items()}
+        return Request(method, _latin(target), seen, body)
 
     def raw(self) -> bytes:
         """Return one or several requests as bytes, perhaps spoilt as bytes."""

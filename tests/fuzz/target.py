@@ -123,7 +123,7 @@ class Target:
         try:
             self.front.handle(request, respond)
             self._settle()
-            self._pass_time(self.fuzz.random.choice((0, 0, 0, 1, 1_000, 5_000)))
+            self._pass_time(self.fuzz.random.choice((0, 0, 0, 0, 0, 1, 1_000, 5_000, 61_000)))
         except Found:
             raise
         except Exception as error:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import httptools
+import orjson
 
+from redrive.shell.clients import BODIES_BYTES_MAX, Clients
 from redrive.wire.messages import Request, Response
 
 HEADER_BYTES_MAX = 65_536
 PIPELINE_MAX = 16
 PIPELINE_BYTES_MAX = 1_048_576
 """Bodies that wait in line on one connection before reading pauses."""
+
+UNJUDGED_BYTES_MAX = 65_536
+"""A body up to this size is read before its sender is judged, so that the connection goes on."""
 
 LINGER_S = 2.0
 """How long a refused client is listened to: closing on bytes that nobody has read would reset the
@@ -70,11 +75,14 @@ class Connection(asyncio.Protocol):
         self,
         handler: Handler,
         body_bytes_max: Callable[[bytes], int],
-        connections: set[Connection],
+        refusal: Callable[[Mapping[str, str]], str | None],
+        clients: Clients,
     ) -> None:
         self._handler = handler
         self._body_bytes_max = body_bytes_max
-        self._connections = connections
+        self._refusal_of = refusal
+        self._clients = clients
+        self.idle_sweeps = 0
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[Request, bool]] = deque()
@@ -86,7 +94,8 @@ class Connection(asyncio.Protocol):
         self._refusal: bytes | None = None  # the last thing to say
         self._keeps_alive = True
         self._is_head = False
-        self._begun = 0
+        self._is_going_on = False
+        self._begun = self._completed = 0
         self._unseen_bytes = 0
         self._reset()
 
@@ -94,20 +103,28 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[str, str] = {}
         self._header_bytes = 0
-        self._body: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._body_max = 0
+
+    def _drop_body(self) -> None:
+        self._clients.body_bytes -= self._body_bytes
+        self._body = b""
+        self._body_bytes = 0
 
     # --- transport ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = transport  # type: ignore[assignment]
-        self._connections.add(self)
+        self._clients.enter(self)
+        if self._clients.is_full:
+            self._refuse(503, "too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what is under way."""
-        self._connections.discard(self)
+        self._clients.leave(self)
+        self._drop_body()
         self._transport = None
         self._waiting.clear()
         if self._exchange is not None:
@@ -127,12 +144,12 @@ class Connection(asyncio.Protocol):
             self.close()
         except httptools.HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, _TooLarge):
+            if isinstance(cause, _Refused):
                 self._refuse(cause.status, cause.reason)
             elif isinstance(error, httptools.HttpParserCallbackError) and cause is not None:
                 raise cause from None  # a bug of ours, not of the client's
             else:
-                self._refuse(400, b"malformed HTTP request")
+                self._refuse(400, "malformed HTTP request")
         else:
             self._count_unseen(len(data), before)
 
@@ -143,7 +160,7 @@ class Connection(asyncio.Protocol):
             return
         self._unseen_bytes += count
         if self._unseen_bytes > HEADER_BYTES_MAX:
-            self._refuse(431, b"the request's header is too large")
+            self._refuse(431, "the request's header is too large")
 
     def eof_received(self) -> bool:
         """Answer a client that has only stopped sending; one whose request waits counts as gone."""
@@ -165,6 +182,11 @@ class Connection(asyncio.Protocol):
     @property
     def _is_crowded(self) -> bool:
         return len(self._waiting) >= PIPELINE_MAX or self._waiting_bytes >= PIPELINE_BYTES_MAX
+
+    @property
+    def progress(self) -> tuple[int, bool, bool]:
+        """Requests begun; whether one is unfinished; whether one is being answered."""
+        return self._begun, self._begun > self._completed, self.is_busy
 
     @property
     def is_busy(self) -> bool:
@@ -208,33 +230,47 @@ class Connection(asyncio.Protocol):
     def _count_header(self, count: int) -> None:
         self._header_bytes += count
         if self._header_bytes > HEADER_BYTES_MAX:
-            raise _TooLarge(431, b"the request's header is too large")
+            raise _Refused(431, "the request's header is too large")
 
     def on_headers_complete(self) -> None:
-        """Judge the announced size, and let a client that asks first go on."""
+        """Judge the size, and before more than a little is kept the sender; then ask for the rest."""
         self._body_max = self._body_bytes_max(self._url)
-        length = self._headers.get("content-length")
-        if length is not None and length.isdigit() and int(length[:18]) > self._body_max:
-            raise _TooLarge(413, b"the request's body is too large")
+        length = self._headers.get("content-length", "")
+        announced = int(length[:18]) if length.isdigit() else 0
+        if announced > self._body_max:
+            raise _Refused(413, "the request's body is too large")
+        if announced > UNJUDGED_BYTES_MAX or "transfer-encoding" in self._headers:
+            refusal = self._refusal_of(self._headers)
+            if refusal is not None:
+                raise _Refused(403, refusal)
         if self._headers.get("expect", "").lower() == "100-continue" and self._transport:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._body_bytes += len(body)
+        self._clients.body_bytes += len(body)
         if self._body_bytes > self._body_max:
-            raise _TooLarge(413, b"the request's body is too large")
-        self._body.append(body)
+            raise _Refused(413, "the request's body is too large")
+        if self._clients.body_bytes > BODIES_BYTES_MAX:
+            raise _Refused(503, "too many large requests at a time")
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:
+            self._body = bytearray(self._body + body)
 
     def on_message_complete(self) -> None:
         """Handle the request, or put it in line behind the one under way."""
-        parts = self._body
         request = Request(
             self._parser.get_method().decode("latin-1"),
             self._url.decode("latin-1"),
             self._headers,
-            parts[0] if len(parts) == 1 else b"".join(parts),
+            bytes(self._body),
         )
+        self._completed += 1
+        self._drop_body()
         keeps_alive = self._parser.should_keep_alive()
         if self._is_busy:
             self._waiting.append((request, keeps_alive))
@@ -275,19 +311,29 @@ class Connection(asyncio.Protocol):
         if closes:
             self._is_closing = True
             transport.close()
-        elif self._waiting:
+        elif self._waiting or self._refusal is not None:
+            self._go_on(transport)
+
+    def _go_on(self, transport: asyncio.Transport) -> None:
+        """Handle what is in line: in a loop, since thousands of requests may be refused at once."""
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        while self._waiting and not self._is_busy and not self._is_closing:
             was_crowded = self._is_crowded
             request, keeps_alive = self._waiting.popleft()
             self._waiting_bytes -= len(request.body)
             if was_crowded and not self._is_crowded and not self._is_over:
                 transport.resume_reading()
             self._handle(request, keeps_alive)
-        elif self._refusal is not None:
+        self._is_going_on = False
+        if self._refusal is not None and not self._is_busy and not self._is_closing:
             self._part(self._refusal)
 
-    def _refuse(self, status: int, reason: bytes) -> None:
+    def _refuse(self, status: int, reason: str) -> None:
         """Answer bytes that never became a request, after all that did, and close."""
-        body = b'{"__type":"%b","message":"%b"}' % (_CODES[status], reason)
+        self._drop_body()
+        body = orjson.dumps({"__type": _CODES[status], "message": reason})
         kind = (("Content-Type", "application/x-amz-json-1.0"),)
         self._is_over = True
         self._refusal = encode(Response(status, kind, body), closes=True)
@@ -304,14 +350,16 @@ class Connection(asyncio.Protocol):
 
 
 _CODES = {
-    400: b"SerializationException",
-    413: b"RequestEntityTooLargeException",
-    431: b"RequestHeaderSectionTooLarge",
+    400: "SerializationException",
+    403: "AccessDeniedException",
+    413: "RequestEntityTooLargeException",
+    431: "RequestHeaderSectionTooLarge",
+    503: "ServiceUnavailable",
 }
 
 
-class _TooLarge(Exception):
-    def __init__(self, status: int, reason: bytes) -> None:
+class _Refused(Exception):
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import uvloop
 
+from redrive.shell.clients import SWEEP_S, Clients
 from redrive.shell.http import Connection, Exchange, Respond
 from redrive.store.store import StoreFailed
 from redrive.wire.messages import Request
@@ -29,6 +30,10 @@ class House(Protocol):
 
     def body_bytes_max(self, url: bytes) -> int:
         """Return how large the body of a request for this target may be."""
+        ...
+
+    def refusal(self, headers: Mapping[str, str]) -> str | None:
+        """Return why a request with these headers is refused before its body is read, or None."""
         ...
 
     def drain(self) -> None:
@@ -56,7 +61,7 @@ class Server:
         self._port = port
         self._drain_s = drain_s
         self._build = build
-        self._connections: set[Connection] = set()
+        self._clients = Clients()
         self._house: House | None = None
         self._done: asyncio.Future[int] | None = None
         self._is_draining = False
@@ -81,6 +86,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, listener)
         await listener.start_serving()
+        self._sweep(loop)
         log.info("listening on http://%s:%d", self._host, port)
         try:
             code = await self._done
@@ -92,7 +98,15 @@ class Server:
 
     def _connect(self) -> Connection:
         assert self._house is not None
-        return Connection(self._house.handler, self._house.body_bytes_max, self._connections)
+        house = self._house
+        return Connection(house.handler, house.body_bytes_max, house.refusal, self._clients)
+
+    def _connections(self) -> list[Connection]:
+        return [client for client in self._clients.open if isinstance(client, Connection)]
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._clients.sweep()
+        loop.call_later(SWEEP_S, self._sweep, loop)
 
     def _stop(self, listener: asyncio.Server) -> None:
         """Drain at the first signal, leave at the second."""
@@ -106,14 +120,14 @@ class Server:
         log.info("draining for up to %g s; a second signal stops at once", self._drain_s)
         listener.close()
         self._house.drain()
-        for connection in list(self._connections):
+        for connection in self._connections():
             connection.close()
         self._drained_at_s = loop.time() + self._drain_s
         self._look(loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._house is not None
-        is_busy = any(connection.is_busy for connection in self._connections)
+        is_busy = any(connection.is_busy for connection in self._connections())
         if self._house.is_drained and not is_busy:
             self._end(0)
         elif loop.time() >= self._drained_at_s:

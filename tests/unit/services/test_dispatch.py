@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from dispatch_rig import CALLER, ENVIRONMENT, T0, House, Script, asking, note, waiting
 
 from redrive.core.effects import (
     Ask,
     Call,
-    Caller,
     Context,
-    Environment,
     Ran,
     Reply,
     Run,
@@ -23,96 +22,7 @@ from redrive.core.effects import (
 )
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import NEVER, Millis
-from redrive.services.dispatch import Dispatch
-from redrive.services.registry import Registry
-from redrive.store.sqlite import SqliteStore
-from redrive.store.statements import parse_statements
 from redrive.store.store import StoreFailed, Tx
-
-CALLER = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "x")
-T0 = Millis(1_800_000_000_000)
-SQL = """
--- schema 1: notes
-CREATE TABLE notes (text TEXT NOT NULL) STRICT;
--- name: add
--- Write a note down.
-INSERT INTO notes VALUES (:text);
--- name: all
--- Every note.
-SELECT text FROM notes ORDER BY rowid;
-"""
-ENVIRONMENT = Environment("arn", "f", "1", "r", "python3.12", "app.h", "/c", 3_000, 128, "a", "r")
-
-
-class Note(NamedTuple):
-    """A row."""
-
-    text: str
-
-
-class Chance:
-    def token(self, count: int) -> bytes:
-        return bytes(count)
-
-
-class House:
-    """A dispatch over operations that a test writes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now_ms = T0
-        self.store = SqliteStore(str(folder / "db"), [parse_statements("notes", SQL)])
-        self.registry = Registry(self.store)
-        self.runs: list[tuple[Run, Callable[[Ran], None]]] = []
-        self.faults: list[BaseException] = []
-        self.failures: list[StoreFailed] = []
-        self.stirs = 0
-        self.dispatch = Dispatch(
-            self.registry,
-            self.store,
-            clock=lambda: self.now_ms,
-            chance=Chance(),
-            run=lambda run, done: self.runs.append((run, done)),
-            origin="http://here",
-            stirred=self._stir,
-            fault=self.faults.append,
-            failed=self.failures.append,
-        )
-
-    def _stir(self) -> None:
-        self.stirs += 1
-
-    def add(self, **operations: Any) -> None:
-        self.registry.add("t", operations)
-
-    def enter(self, operation: str, **params: Any) -> list[Reply]:
-        replies: list[Reply] = []
-        self.dispatch.enter("t", operation, params, CALLER, replies.append)
-        return replies
-
-    def settle(self) -> None:
-        self.dispatch.settle()
-        while not self.dispatch.is_idle:
-            self.dispatch.settle()
-
-    def pass_to(self, at_ms: int) -> None:
-        while self.dispatch.next_ms <= at_ms:
-            self.now_ms = max(self.now_ms, self.dispatch.next_ms)
-            self.dispatch.advance()
-            self.settle()
-        self.now_ms = Millis(max(self.now_ms, at_ms))
-
-    def notes(self) -> list[str]:
-        return [row[0] for row in self.store._connection.execute("SELECT text FROM notes")]
-
-    def lose_the_group(self) -> None:
-        """Make the open group one that cannot be committed."""
-
-        def work(tx: Tx) -> None:
-            tx.run_alone("notes.add", ("lost",))
-            raise KeyError
-
-        with pytest.raises(KeyError):
-            self.store.transact(work)
 
 
 @pytest.fixture
@@ -122,12 +32,6 @@ def house() -> Iterator[House]:
         made = House(Path(folder))
         yield made
         made.store.close()
-
-
-def note(tx: Tx, params: Any, context: Context) -> Any:
-    tx.run("notes.add", text=params.get("text", "x"))
-    tx.wake("note")
-    return {"ok": params.get("text", "x")}
 
 
 # --- entering ----------------------------------------------------------------------------------
@@ -217,20 +121,6 @@ def test_a_bug_on_the_way_out_costs_nobody_elses_answer(house: House) -> None:
 # --- waits -------------------------------------------------------------------------------------
 
 
-def waiting(until_ms: int, *topics: str, alike: bool = False) -> Any:
-    """An operation that takes a note when there is one, and waits for it until an instant."""
-
-    def operation(tx: Tx, params: Any, context: Context) -> Any:
-        texts = tx.rows(Note, "notes.all")
-        if texts:
-            return {"found": texts[0].text, "arrived": context.arrived_ms, "now": context.now_ms}
-        if context.now_ms >= until_ms:
-            return {}
-        return Wait(Millis(until_ms), topics, alike)
-
-    return operation
-
-
 def test_a_wait_is_tried_again_at_its_instant(house: House) -> None:
     """Exactly then, once, with the instant of its arrival kept."""
     house.add(look=waiting(T0 + 50))
@@ -317,16 +207,6 @@ def test_a_cancelled_ticket_is_never_answered(house: House) -> None:
 
 
 # --- asks --------------------------------------------------------------------------------------
-
-
-def asking(effect: Any, *steps: Any) -> Any:
-    """An operation that asks, and answers with what the last step makes of the reply."""
-
-    def operation(tx: Tx, params: Any, context: Context) -> Any:
-        tx.run("notes.add", text="asked")
-        return Ask(effect, steps[0])
-
-    return operation
 
 
 def test_a_run_starts_after_the_commit_and_its_end_is_the_answer(house: House) -> None:
@@ -452,151 +332,3 @@ def test_a_failed_store_answers_nobody(house: House, where: str) -> None:
         house.dispatch.settle()
     assert [str(failure) for failure in house.failures] == ["gone"]
     assert replies == []
-
-
-# --- workers -----------------------------------------------------------------------------------
-
-
-class Script:
-    """A worker that does as it is told, one step after the other."""
-
-    name = "script"
-
-    def __init__(self, *steps: Any) -> None:
-        self.steps = list(steps)
-        self.stepped: list[int] = []
-        self.heard: list[tuple[Any, Reply]] = []
-        self.drained = 0
-        self.after = Step()
-
-    def step(self, now_ms: Millis) -> Step:
-        self.stepped.append(now_ms)
-        step = self.steps.pop(0) if self.steps else Step()
-        if isinstance(step, Exception):
-            raise step
-        return step
-
-    def done(self, reply_to: Any, reply: Reply, now_ms: Millis) -> Step:
-        self.heard.append((reply_to, reply))
-        return self.after
-
-    def drain(self, now_ms: Millis) -> Step:
-        self.drained += 1
-        return self.after
-
-
-def call(operation: str, key: Any) -> Call:
-    return Call("t", operation, {}, CALLER, key)
-
-
-def test_a_worker_is_stepped_when_it_wants(house: House) -> None:
-    """At once, then at its instants, then when its topics wake, and no more when it wants none."""
-    house.add(note=note)
-    worker = Script(Step(next_ms=Millis(T0 + 10)), Step(topics=("note",)), Step())
-    house.dispatch.post(worker)
-    house.pass_to(T0 + 100)
-    assert worker.stepped == [T0, T0 + 10]
-    house.enter("note")
-    house.settle()
-    house.enter("note")
-    house.settle()
-    house.pass_to(T0 + 1_000)
-    assert worker.stepped == [T0, T0 + 10, T0 + 100]
-
-
-def test_a_worker_hears_of_its_calls(house: House) -> None:
-    """Results and errors come with the key of the call, after the commit."""
-    house.add(note=note)
-    worker = Script(Step(calls=(call("note", 1), call("missing", 2), call("note", None))))
-    house.dispatch.post(worker)
-    house.dispatch.advance()
-    assert worker.heard == []
-    house.settle()
-    assert [key for key, _ in worker.heard] == [1, 2, None]
-    assert worker.heard[0][1].result == {"ok": "x"}
-    assert isinstance(worker.heard[1][1].error, ServiceError)
-
-
-def test_a_worker_cancels_what_waits(house: House) -> None:
-    """A call that waits is forgotten; one whose answer is under way keeps it."""
-    house.add(look=waiting(NEVER, "note"), note=note)
-    worker = Script(
-        Step(calls=(call("look", "wait"),), next_ms=Millis(T0 + 5)),
-        Step(cancels=("wait", "nothing"), calls=(call("note", "go"),)),
-        Step(cancels=("go",)),
-    )
-    house.dispatch.post(worker)
-    house.pass_to(T0)
-    assert house.dispatch.waiting == 1
-    house.pass_to(T0 + 5)
-    assert house.dispatch.waiting == 0
-    assert [key for key, _ in worker.heard] == ["go"]
-
-
-def test_a_worker_with_a_bug_is_stepped_again(house: House) -> None:
-    """It is reported, others go on, and a second later it has another chance."""
-    other = Script(Step(next_ms=Millis(T0 + 1)))
-    worker = Script(KeyError("bug"), Step())
-    for each in (worker, other):
-        house.dispatch.post(each)
-    house.pass_to(T0 + 5_000)
-    assert len(worker.stepped) == 2
-    assert other.stepped == [T0, T0 + 1]
-    assert [type(fault) for fault in house.faults] == [KeyError]
-
-
-# --- draining ----------------------------------------------------------------------------------
-
-
-def test_a_drain_ends_the_waits_of_clients_and_asks_the_workers(house: House) -> None:
-    """Clients that wait hear Unavailable, in order; workers settle their own calls."""
-    house.add(look=waiting(NEVER, "note"), note=note)
-    worker = Script(Step(calls=(call("look", "mine"),)))
-    house.dispatch.post(worker)
-    house.pass_to(T0)
-    order: list[int] = []
-    for n in range(20):
-        house.dispatch.enter("t", "look", {}, CALLER, lambda reply, n=n: order.append(n))
-    replies = house.enter("look")
-    house.settle()
-    house.dispatch.drain()
-    house.settle()
-    assert order == list(range(20))
-    assert isinstance(replies[0].error, Unavailable)
-    assert (worker.drained, worker.heard, house.dispatch.is_at_rest) == (1, [], False)
-    worker.after = Step()
-    house.enter("note")
-    house.settle()
-    assert [key for key, _ in worker.heard] == ["mine"]
-    assert house.dispatch.is_at_rest
-
-
-def test_at_rest_waits_for_runs(house: House) -> None:
-    """A drain lasts until what runs has ended and was written down."""
-    run = Run(ENVIRONMENT, "rid", b"{}", Millis(T0 + 3_000))
-    house.add(invoke=asking(run, lambda tx, reply, now_ms: {}))
-    replies = house.enter("invoke")
-    house.settle()
-    house.dispatch.drain()
-    house.settle()
-    assert not house.dispatch.is_at_rest
-    house.runs[0][1](Ran(b"{}"))
-    assert not house.dispatch.is_at_rest
-    house.settle()
-    assert house.dispatch.is_at_rest
-    assert replies[0].result == {}
-
-
-def test_a_name_is_registered_once() -> None:
-    """Two functions for one operation would hide one of them."""
-
-    class Nothing:
-        transact = None
-
-    registry = Registry(Nothing())  # type: ignore[arg-type]
-    registry.add("t", {"a": note})
-    assert registry.has("t", "a")
-    assert not registry.has("t", "b")
-    assert list(registry.names()) == [("t", "a")]
-    with pytest.raises(AssertionError, match=r"t\.a is registered twice"):
-        registry.add("t", {"a": note})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from hashlib import md5
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ALLOWED_ASCII = bytes((0x09, 0x0A, 0x0D, *range(0x20, 0x80)))
 _GROUP_ID = re.compile(r"[0-9A-Za-z!-/:-@\[-`{-~]{1,128}")
 _NAME_RESERVED = re.compile(r"(aws|amazon)\.", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NUMBER_DIGITS_MAX = 38
 _NUMBER_EXPONENT_MAX, _NUMBER_EXPONENT_MIN = 126, -128
 _NAME_LENGTH_MAX = _TYPE_LENGTH_MAX = 256
@@ -170,14 +171,15 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> int:
             " supported type prefixes is Binary, Number, and String."
         )
     field = "BinaryValue" if base == "Binary" else "StringValue"
-    for other in ("StringListValues", "BinaryListValues"):
-        if value.get(other):
+    for unused in ("StringListValues", "BinaryListValues"):
+        if value.get(unused):
             raise ServiceError(
                 "UnsupportedOperation",
                 "Message attribute list values in SendMessage operation are not supported.",
             )
     content = value.get(field)
-    if content is None and value.get("StringValue" if base == "Binary" else "BinaryValue"):
+    other = "StringValue" if base == "Binary" else "BinaryValue"
+    if value.get(other):
         raise _refuse(
             f"The message attribute '{name}' with type '{kind}' must use field"
             f" '{field.removesuffix('Value')}'."
@@ -201,18 +203,19 @@ def _check_attribute(name: str, value: Mapping[str, Any]) -> int:
 
 
 def _check_number(name: str, text: str) -> None:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
+    if _NUMBER.fullmatch(text) is None:
         raise _refuse(f"Could not cast message attribute '{name}' value to number.")
-    mantissa = match[1].replace(".", "").lstrip("0")
-    point = match[1].find(".")
-    whole = match[1] if point < 0 else match[1][:point]
-    exponent = int(match[3][1:]) if match[3] and len(match[3]) < 8 else 0 if not match[3] else 10**6
-    leading = len(whole.lstrip("0")) - 1 + exponent
-    if (
-        len(mantissa.rstrip("0")) > _NUMBER_DIGITS_MAX
-        or leading > _NUMBER_EXPONENT_MAX
-        or (mantissa and leading < _NUMBER_EXPONENT_MIN)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent beyond any that Decimal has
+        number = Decimal("Infinity")
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if number.is_infinite() or (
+        digits
+        and not (
+            len(digits) <= _NUMBER_DIGITS_MAX
+            and _NUMBER_EXPONENT_MIN <= number.adjusted() <= _NUMBER_EXPONENT_MAX
+        )
     ):
         raise _refuse(
             f"Message attribute '{name}' value is out of range: a number has up to 38 digits of"

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from queues_rig import Rig
+from queues_rig import Rig, redrive
 
 MEMORY = Path("/dev/shm")
 """Files in memory: a sync costs nothing. What a sync is worth is the business of tests/store."""
@@ -26,3 +26,15 @@ def rig() -> Iterator[Rig]:
 def url(rig: Rig) -> str:
     """The URL of a queue with AWS's defaults."""
     return rig.create()
+
+
+@pytest.fixture
+def dlq(rig: Rig) -> str:
+    """The URL of a dead-letter queue."""
+    return rig.create("dlq")
+
+
+@pytest.fixture
+def source(rig: Rig, dlq: str) -> str:
+    """A queue that buries after two receives."""
+    return rig.create("source", RedrivePolicy=redrive())

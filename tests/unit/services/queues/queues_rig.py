@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
+from redrive.store.store import Tx
 
 SQL = Path(register.__code__.co_filename).parent.parent / "queues.sql"
 ACCOUNT = "000000000000"
@@ -198,3 +200,31 @@ def shown(result: Any) -> list[dict[str, Any]]:
     assert result["Messages"], "an empty result has no Messages member"
     messages: list[dict[str, Any]] = orjson.loads(orjson.dumps(result["Messages"]))
     return messages
+
+
+def redrive(count: int = 2, dlq: str = "dlq") -> str:
+    """A redrive policy."""
+    return json.dumps({"deadLetterTargetArn": arn(dlq), "maxReceiveCount": count})
+
+
+def bury(rig: Rig, url: str, *names: str) -> None:
+    """Send messages and receive each until it is buried."""
+    for name in names:
+        rig.send(url, name)
+    for _ in range(3):
+        while rig.receive(url, VisibilityTimeout=1):
+            pass
+        rig.wait(1)
+    assert sum(rig.counts(url)) == 0
+
+
+def start_move(rig: Rig, **params: Any) -> str:
+    """Start a move task from the queue `dlq`; return its handle."""
+    handle: str = rig.call("StartMessageMoveTask", SourceArn=arn("dlq"), **params)["TaskHandle"]
+    return handle
+
+
+def lose_the_group(tx: Tx) -> None:
+    """Fail where no savepoint helps."""
+    tx.run_alone("queues.keep_failure", ("h", "{}", 0))
+    raise KeyError

@@ -1,4 +1,4 @@
-"""Dead-letter queues, move tasks through a crash, and what a person sees of a message."""
+"""Dead-letter queues, and move tasks through a crash."""
 
 from __future__ import annotations
 
@@ -7,41 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import OTHER, T0, Rig, arn, caller, shown
+from queues_rig import T0, Rig, arn, bury, caller, lose_the_group, redrive, shown, start_move
 
-from redrive.core.errors import Unavailable
 from redrive.services.queues.rules import MOVE_CHUNK
-from redrive.store.store import Tx
 
-
-def redrive(count: int = 2, dlq: str = "dlq") -> str:
-    return json.dumps({"deadLetterTargetArn": arn(dlq), "maxReceiveCount": count})
-
-
-@pytest.fixture
-def dlq(rig: Rig) -> str:
-    """The URL of a dead-letter queue."""
-    return rig.create("dlq")
-
-
-@pytest.fixture
-def source(rig: Rig, dlq: str) -> str:
-    """A queue that buries after two receives."""
-    return rig.create("source", RedrivePolicy=redrive())
-
-
-def bury(rig: Rig, url: str, *names: str) -> None:
-    """Send messages and receive each until it is buried."""
-    for name in names:
-        rig.send(url, name)
-    for _ in range(3):
-        while rig.receive(url, VisibilityTimeout=1):
-            pass
-        rig.wait(1)
-    assert sum(rig.counts(url)) == 0
-
-
-# --- dead-letter queues: AWS_SEMANTICS 1.7 -------------------------------------------------------
+# --- dead-letter queues ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -160,12 +130,7 @@ def test_a_dlq_may_have_a_dlq(rig: Rig, dlq: str, source: str) -> None:
     assert sum(rig.counts(source)) + sum(rig.counts(dlq)) == 1
 
 
-# --- move tasks: AWS_SEMANTICS 1.8 ---------------------------------------------------------------
-
-
-def start(rig: Rig, **params: Any) -> str:
-    handle: str = rig.call("StartMessageMoveTask", SourceArn=arn("dlq"), **params)["TaskHandle"]
-    return handle
+# --- move tasks --------------------------------------------------------------------------------
 
 
 def tasks(rig: Rig, count: int = 10) -> list[dict[str, Any]]:
@@ -183,7 +148,7 @@ def test_messages_go_back_to_their_sources(rig: Rig, dlq: str, source: str) -> N
     old = {m["MessageId"] for m in rig.call("PeekMessages", of="redrive", Queue="dlq")["Messages"]}
     rig.work()
     rig.wait(5)
-    handle = start(rig)
+    handle = start_move(rig)
     assert json.loads(base64.b64decode(handle))["sourceArn"] == arn("dlq")
     rig.wait(0)
     (task,) = tasks(rig)
@@ -211,7 +176,7 @@ def test_messages_go_where_they_are_sent(rig: Rig, dlq: str, source: str) -> Non
     bury(rig, source, "a")
     rig.send(dlq, "direct")
     rig.work()
-    start(rig, DestinationArn=arn("target"))
+    start_move(rig, DestinationArn=arn("target"))
     rig.wait(0)
     assert tasks(rig)[0]["DestinationArn"] == arn("target")
     assert sorted(rig.bodies("target")) == ["a", "direct"]
@@ -222,7 +187,7 @@ def test_a_move_wakes_who_waits_at_the_destination(rig: Rig, dlq: str, source: s
     bury(rig, source, "a")
     rig.work()
     waiting = rig.start("ReceiveMessage", QueueUrl=source, WaitTimeSeconds=20)
-    start(rig)
+    start_move(rig)
     rig.wait(0)
     assert [m["Body"] for m in shown(waiting[0].result)] == ["a"]
 
@@ -232,7 +197,7 @@ def test_large_moves_go_chunk_by_chunk(rig: Rig, dlq: str, source: str) -> None:
     for n in range(MOVE_CHUNK * 2 + 5):
         rig.send(dlq, str(n))
     rig.work()
-    start(rig, DestinationArn=arn("source"))
+    start_move(rig, DestinationArn=arn("source"))
     rig.wait(0)
     seen: list[str] = []
     while batch := rig.bodies(source):
@@ -247,7 +212,7 @@ def test_the_rate_is_kept(rig: Rig, dlq: str, source: str, rate: int) -> None:
     for n in range(count):
         rig.send(dlq, str(n))
     rig.work()
-    start(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=rate)
+    start_move(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=rate)
     began_ms = rig.now_ms
     assert tasks(rig)[0]["MaxNumberOfMessagesPerSecond"] == rate
     for step_ms in (0, 1, 333, 334, 999, 1_000, 1_500, 2_000, 10_000):
@@ -262,7 +227,7 @@ def test_a_task_is_cancelled_and_keeps_what_it_moved(rig: Rig, dlq: str, source:
     for n in range(10):
         rig.send(dlq, str(n))
     rig.work()
-    handle = start(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=1)
+    handle = start_move(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=1)
     rig.wait(3.5)
     assert tasks(rig)[0]["TaskHandle"] == handle
     result = rig.call("CancelMessageMoveTask", TaskHandle=handle)
@@ -280,7 +245,7 @@ def test_one_task_a_source(rig: Rig, dlq: str, source: str) -> None:
     rig.send(dlq, "x")
     rig.send(dlq, "y")
     params = {"DestinationArn": arn("source"), "MaxNumberOfMessagesPerSecond": 1}
-    start(rig, **params)
+    start_move(rig, **params)
     assert rig.refused("StartMessageMoveTask", SourceArn=arn("dlq")) == (
         "InvalidParameterValue",
         "There is already a task running. Only one active task is allowed for a source queue arn"
@@ -290,7 +255,7 @@ def test_one_task_a_source(rig: Rig, dlq: str, source: str) -> None:
     rig.wait(10)
     rig.send(dlq, "z")
     rig.send(dlq, "zz")
-    start(rig, **params)
+    start_move(rig, **params)
     rig.wait(0)
     assert [task["Status"] for task in tasks(rig)] == ["RUNNING", "COMPLETED"]
     assert [task["Status"] for task in tasks(rig, 1)] == ["RUNNING"]
@@ -416,9 +381,9 @@ def test_reasons_of_failure(rig: Rig, dlq: str, source: str, gone: str, reason: 
     rig.send(dlq, "a")
     rig.send(dlq, "b")
     if gone == "origin":
-        start(rig)
+        start_move(rig)
     else:
-        start(rig, DestinationArn=arn("target"), MaxNumberOfMessagesPerSecond=1)
+        start_move(rig, DestinationArn=arn("target"), MaxNumberOfMessagesPerSecond=1)
     if gone == "time":
         rig.wait(36 * 3_600 + 0.001)
     if gone == "destination":
@@ -442,7 +407,7 @@ def test_expired_messages_are_not_moved(rig: Rig, dlq: str, source: str) -> None
     rig.send(dlq, "old")
     rig.wait(60)
     rig.send(dlq, "new")
-    start(rig, DestinationArn=arn("source"))
+    start_move(rig, DestinationArn=arn("source"))
     rig.work()
     assert rig.bodies(source) == ["new"]
     assert tasks(rig)[0]["ApproximateNumberOfMessagesMoved"] == 1
@@ -454,7 +419,7 @@ def test_a_crash_in_the_middle_loses_and_doubles_nothing(rig: Rig, dlq: str, sou
     for n in range(count):
         rig.send(dlq, str(n))
     rig.work()
-    start(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=5)
+    start_move(rig, DestinationArn=arn("source"), MaxNumberOfMessagesPerSecond=5)
     for _ in range(8):
         rig.wait(0.25)
         rig.dispatch.advance()  # moves, perhaps, and is not committed
@@ -486,240 +451,3 @@ def test_a_store_that_is_away_delays_a_move(rig: Rig, dlq: str, source: str) -> 
     assert rig.counts(dlq)[0] == 1
     rig.wait(0.001)
     assert rig.bodies(source) == ["a"]
-
-
-def lose_the_group(tx: Tx) -> None:
-    """Fail where no savepoint helps."""
-    tx.run_alone("queues.keep_failure", ("h", "{}", 0))
-    raise KeyError
-
-
-# --- permissions ---------------------------------------------------------------------------------
-
-
-def test_the_life_of_a_permission(rig: Rig, url: str) -> None:
-    """The policy has AWS's form; labels are unique; the last one takes the policy along."""
-    add = {"QueueUrl": url, "Label": "one", "AWSAccountIds": [OTHER], "Actions": ["ReceiveMessage"]}
-    rig.call("AddPermission", **add)
-    policy = json.loads(rig.attributes(url)["Policy"])
-    assert policy["Version"] == "2008-10-17"
-    assert policy["Id"].startswith(f"{arn('q')}/")
-    assert policy["Statement"] == [
-        {
-            "Sid": "one",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"},
-            "Action": "SQS:ReceiveMessage",
-            "Resource": arn("q"),
-        }
-    ]
-    assert rig.refused("AddPermission", **add) == (
-        "InvalidParameterValue",
-        "Value one for parameter Label is invalid. Reason: Already exists.",
-    )
-    rig.call(
-        "AddPermission",
-        QueueUrl=url,
-        Label="two",
-        AWSAccountIds=[OTHER, "444455556666"],
-        Actions=["*", "SendMessage"],
-    )
-    both = json.loads(rig.attributes(url)["Policy"])
-    assert (both["Id"], len(both["Statement"])) == (policy["Id"], 2)
-    rig.call("RemovePermission", QueueUrl=url, Label="one")
-    assert rig.refused("RemovePermission", QueueUrl=url, Label="one") == (
-        "InvalidParameterValue",
-        "Value one for parameter Label is invalid. Reason: can't find label.",
-    )
-    rig.call("RemovePermission", QueueUrl=url, Label="two")
-    assert "Policy" not in rig.attributes(url)
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"Actions": ["SendMessage"] * 8}, "OverLimit"),
-        ({"Actions": ["DeleteQueue"]}, "InvalidParameterValue"),
-        ({"Actions": ["sqs:SendMessage"]}, "InvalidParameterValue"),
-        ({"Actions": []}, "MissingParameter"),
-        ({"AWSAccountIds": []}, "MissingParameter"),
-        ({"AWSAccountIds": ["1"]}, "InvalidParameterValue"),
-        ({"Label": ""}, "InvalidParameterValue"),
-        ({"Label": "a b"}, "InvalidParameterValue"),
-        ({"Label": "x" * 81}, "InvalidParameterValue"),
-    ],
-)
-def test_permissions_that_are_refused(
-    rig: Rig, url: str, change: dict[str, Any], code: str
-) -> None:
-    """Seven actions at most, known ones, real accounts, a label; nothing is stored."""
-    add = {"QueueUrl": url, "Label": "l", "AWSAccountIds": [OTHER], "Actions": ["SendMessage"]}
-    assert rig.refused("AddPermission", **{**add, **change})[0] == code
-    assert "Policy" not in rig.attributes(url)
-
-
-def test_a_permission_opens_what_it_names(rig: Rig, url: str) -> None:
-    """Another account may do exactly the allowed action, until it is taken back."""
-    them = caller(OTHER)
-    rig.call(
-        "AddPermission", QueueUrl=url, Label="l", AWSAccountIds=[OTHER], Actions=["SendMessage"]
-    )
-    rig.call("SendMessage", them, QueueUrl=url, MessageBody="from there")
-    entries = [{"Id": "a", "MessageBody": "batch"}]
-    rig.call("SendMessageBatch", them, QueueUrl=url, Entries=entries)
-    assert rig.refused("ReceiveMessage", them, QueueUrl=url)[0] == "AccessDenied"
-    stranger = caller("444455556666")
-    assert rig.refused("SendMessage", stranger, QueueUrl=url, MessageBody="x")[0] == "AccessDenied"
-    got = rig.receive(url, AttributeNames=["SenderId"])
-    assert [(m["Body"], m["Attributes"]["SenderId"]) for m in got] == [
-        ("from there", OTHER),
-        ("batch", OTHER),
-    ]
-    rig.call("RemovePermission", QueueUrl=url, Label="l")
-    assert rig.refused("SendMessage", them, QueueUrl=url, MessageBody="x")[0] == "AccessDenied"
-
-
-def test_a_permission_is_added_to_a_policy_that_is_there(rig: Rig, url: str) -> None:
-    """A single statement that is no list is kept beside the new one."""
-    statement = {
-        "Sid": "mine",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "sqs:SendMessage",
-        "Resource": arn("q"),
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Id": "kept", "Statement": statement})
-    rig.call("SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
-    rig.call(
-        "AddPermission", QueueUrl=url, Label="l", AWSAccountIds=[OTHER], Actions=["SendMessage"]
-    )
-    stored = json.loads(rig.attributes(url)["Policy"])
-    assert stored["Id"] == "kept"
-    assert [s["Sid"] for s in stored["Statement"]] == ["mine", "l"]
-    assert rig.refused("SendMessage", caller(OTHER), QueueUrl=url, MessageBody="x")[0] == (
-        "AccessDenied"
-    )
-
-
-# --- what a person sees --------------------------------------------------------------------------
-
-
-def kinds(rig: Rig, identity: str) -> list[str]:
-    events = rig.call("ExplainMessage", of="redrive", MessageId=identity)["Events"]
-    assert events == sorted(events, key=lambda event: event["AtMs"])
-    return [event["Kind"] for event in events]
-
-
-def test_peeking_receives_nothing(rig: Rig, url: str) -> None:
-    """States and contents are shown; counts, order and visibility stay as they are."""
-    rig.send(url, "in flight")
-    rig.receive(url)
-    rig.send(url, "visible", MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
-    rig.send(url, "delayed", DelaySeconds=9)
-    before = rig.attributes(url)
-    for _ in range(2):
-        peeked = rig.call("PeekMessages", of="redrive", Queue="q")["Messages"]
-        assert {m["Body"]: (m["State"], m["ReceiveCount"]) for m in peeked} == {
-            "in flight": ("in flight", 1),
-            "visible": ("visible", 0),
-            "delayed": ("delayed", 0),
-        }
-    assert rig.attributes(url) == before
-    limited = rig.call("PeekMessages", of="redrive", Queue="q", MaxResults=1)["Messages"]
-    assert len(limited) == 1
-
-
-def test_the_life_line_of_a_poison_message(rig: Rig, dlq: str, source: str) -> None:
-    """From sending over burial and redrive to its deletion, under its old and its new id."""
-    first = rig.send(source, "poison")["MessageId"]
-    assert kinds(rig, first) == ["sent"]
-    for step in range(3):
-        rig.receive(source, VisibilityTimeout=1)
-        rig.wait(1 + step)
-    assert kinds(rig, first) == ["sent", "received", "returned", "received", "returned", "buried"]
-    rig.work()
-    start(rig)
-    rig.wait(0)
-    (got,) = rig.receive(source)
-    second = got["MessageId"]
-    assert second != first
-    rig.wait(1)
-    rig.call("DeleteMessage", QueueUrl=source, ReceiptHandle=got["ReceiptHandle"])
-    whole = [
-        *("sent", "received", "returned", "received", "returned", "buried"),
-        *("redriven", "received", "deleted"),
-    ]
-    assert kinds(rig, second) == whole
-    assert kinds(rig, first) == whole
-
-
-def test_the_life_line_of_a_success_is_not_written(rig: Rig, url: str) -> None:
-    """A message deleted after one receive is explained from memory, for a while."""
-    identity = rig.send(url)["MessageId"]
-    (got,) = rig.receive(url)
-    assert kinds(rig, identity) == ["sent", "received"]
-    rig.call("DeleteMessage", QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
-    assert kinds(rig, identity) == ["sent", "received", "deleted"]
-    rows = rig.store._connection.execute("SELECT count(*) FROM history").fetchall()
-    assert rows == [(0,)]
-    rig.crash()
-    assert rig.refused_by_person("ExplainMessage", MessageId=identity)[0] == (
-        "ResourceNotFoundException"
-    )
-
-
-def test_a_delete_that_was_lost_is_not_remembered(rig: Rig, url: str) -> None:
-    """When the commit of a delete fails the message is explained as the one that is still there."""
-    identity = rig.send(url)["MessageId"]
-    (got,) = rig.receive(url)
-    params = {"QueueUrl": url, "ReceiptHandle": got["ReceiptHandle"]}
-    replies, _ = rig.enter("DeleteMessage", params)
-    with pytest.raises(KeyError):
-        rig.store.transact(lose_the_group)
-    rig.settle()
-    assert isinstance(replies[0].error, Unavailable)
-    assert kinds(rig, identity) == ["sent", "received"]
-
-
-def test_other_accounts_messages_are_not_explained(rig: Rig, dlq: str, source: str) -> None:
-    """A message id opens nothing to another account: not its body, not its history."""
-    held = rig.send(source, "held")["MessageId"]
-    done = rig.send(dlq, "done")["MessageId"]
-    (got,) = rig.receive(dlq)
-    rig.call("DeleteMessage", QueueUrl=dlq, ReceiptHandle=got["ReceiptHandle"])
-    gone = rig.send(dlq, "gone")["MessageId"]
-    rig.receive(dlq, VisibilityTimeout=0)
-    (got,) = rig.receive(dlq)
-    rig.call("DeleteMessage", QueueUrl=dlq, ReceiptHandle=got["ReceiptHandle"])
-    for identity in (held, done, gone):
-        assert kinds(rig, identity)
-        code, message = rig.refused_by_person("ExplainMessage", caller(OTHER), MessageId=identity)
-        assert code == "ResourceNotFoundException"
-        assert "Nothing is remembered" in message
-
-
-@pytest.mark.parametrize("identity", ["", "x", "01234567-89ab-7def-8123-456789abcdef", "é" * 36])
-def test_ids_that_nobody_gave_are_not_explained(rig: Rig, identity: str) -> None:
-    """An id of another store, or none at all, is the caller's mistake."""
-    code, _ = rig.refused_by_person("ExplainMessage", MessageId=identity)
-    assert code == "InvalidParameterValue"
-
-
-def test_queues_at_a_glance(rig: Rig, dlq: str, source: str) -> None:
-    """Every queue of the caller with what came and went: nothing is unaccounted for."""
-    bury(rig, source, "a", "b")
-    rig.send(source, "c")
-    (got,) = rig.receive(source)
-    rig.call("DeleteMessage", QueueUrl=source, ReceiptHandle=got["ReceiptHandle"])
-    rig.send(source, "d", DelaySeconds=9)
-    described = rig.call("DescribeQueues", of="redrive")["Queues"]
-    found = {queue["Name"]: queue for queue in described}
-    assert set(found) == {"dlq", "source"}
-    assert found["source"]["DeadLetterQueue"] == "dlq"
-    assert (found["source"]["Delayed"], found["dlq"]["Visible"]) == (1, 2)
-    for queue in described:
-        counts = queue["Counts"]
-        came = counts["sent"] + counts["buried_in"] + counts["moved_in"]
-        went = sum(counts[kind] for kind in ("deleted", "expired", "purged", "buried_out"))
-        assert counts["messages"] == came - went - counts["moved_out"]
-    assert rig.call("DescribeQueues", caller(OTHER), of="redrive") == {"Queues": []}

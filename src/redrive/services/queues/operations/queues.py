@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Mapping
 from typing import Any
@@ -182,7 +182,7 @@ def _page(params: Params) -> tuple[int, str]:
     if not token:
         return limit, ""
     try:
-        return limit, urlsafe_b64decode(token.encode("ascii")).decode()
+        return limit, b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (Error, ValueError):
         raise ServiceError("InvalidParameterValue", "Invalid or expired next token.") from None
 

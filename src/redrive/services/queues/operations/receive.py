@@ -10,6 +10,7 @@ from redrive.core.effects import Context, Params, Result, Wait
 from redrive.core.errors import ServiceError
 from redrive.core.limits import IN_FLIGHT_MAX, VISIBILITY_MS_MAX, WAIT_MS_MAX
 from redrive.core.time import SECOND_MS, Millis
+from redrive.services.queues.attributes import COMPUTED, SETTABLE
 from redrive.services.queues.contents import attributes_digest, select_attributes
 from redrive.services.queues.handles import message_id, receipt_handle
 from redrive.services.queues.model import Hidden, Message, Number, Queue
@@ -28,6 +29,24 @@ _FULL_PAUSE_MS = 250
 rows."""
 
 
+RECEIVABLE = frozenset(
+    (
+        "All",
+        "SenderId",
+        "SentTimestamp",
+        "ApproximateReceiveCount",
+        "ApproximateFirstReceiveTimestamp",
+        "SequenceNumber",
+        "MessageDeduplicationId",
+        "MessageGroupId",
+        "AWSTraceHeader",
+        "DeadLetterQueueSourceArn",
+    )
+).union(SETTABLE, COMPUTED)
+"""What a receive may ask for; the model lets the older AttributeNames name queue attributes too,
+which no message has. AWS: API_ReceiveMessage, MessageSystemAttributeNames."""
+
+
 def receive_message(
     room: Queues, tx: Tx, params: ReceiveMessageParams, context: Context
 ) -> Result | Wait:
@@ -36,6 +55,10 @@ def receive_message(
     An empty result has no Messages member. Order is that of becoming visible.
     """
     queue = find(tx, params["QueueUrl"], context, "ReceiveMessage")
+    wanted = params.get("MessageSystemAttributeNames") or params.get("AttributeNames") or ()
+    for name in wanted:
+        if name not in RECEIVABLE:
+            raise ServiceError("InvalidAttributeName", f"Unknown Attribute {name}.")
     limit = params.get("MaxNumberOfMessages", 1)
     check_receive_count(limit)
     wait = params.get("WaitTimeSeconds")
