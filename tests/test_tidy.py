@@ -50,8 +50,8 @@ BANNED_CALLS = {
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "provider"}
 WIDE_CATCHES = {"services/dispatch.py", "store/sqlite.py", "sim/replay.py"}
-"""The savepoint, the one boundary between a bug of ours and the loop, and the simulator's report. The child process's boundary
-is in runtime/bootstrap, which is not ours to import and is checked by its own tests."""
+"""The savepoint, the one boundary between a bug of ours and the loop, the simulator's report. The
+child process's boundary is in runtime/bootstrap, and has tests of its own."""
 
 
 def sources() -> list[Path]:
@@ -84,7 +84,7 @@ def room_of(module: str) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_downward(module: str) -> None:
-    """A module imports from lower floors or its own room; wire and store, and services, never meet."""
+    """A module imports from lower floors or its own room; services never meet."""
     here = room_of(module)
     if not here:
         return
@@ -136,7 +136,7 @@ def test_files_and_functions_are_small(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SRC)))
 def test_clocks_chance_and_processes_have_one_owner(path: Path) -> None:
-    """Clocks, chance, threads, processes and drivers are touched only in the file that owns each."""
+    """Clocks, chance, threads, processes and drivers are touched only by their owners."""
     here = str(path.relative_to(SRC))
     if here.startswith("runtime/bootstrap/"):
         return  # runs in the function's process, under the real clock

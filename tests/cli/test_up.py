@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from redrive.cli.client import Client, NoServer, Place
+from redrive.cli.project import Project
+from redrive.services.stacks.model import TemplateError, World
 
 TEMPLATE = """
     Transform: AWS::Serverless-2016-10-31
@@ -204,6 +206,29 @@ def test_an_error_of_a_template(project: Path) -> None:
     assert "template.yaml:" in done.stderr
     assert "Consumer.Timeoutt: unknown property" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_all_problems_of_a_sam_template_come_together(tmp_path: Path) -> None:
+    """What is wrong beside a SAM resource is told with what is wrong in it, each at its line."""
+    (tmp_path / "template.yaml").write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Q:\n"
+        "    Type: AWS::SQS::Queue\n"
+        "    Properties: {VisibilityTimout: 3}\n"
+        "  T: {Type: AWS::DynamoDB::Table}\n"
+        "  F:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties: {Foo: 1, Runtime: python3.12, Handler: a.b, InlineCode: x}\n"
+    )
+    world = World.named("000000000000", "us-east-1", "shop")
+    project = Project(tmp_path / "template.yaml", {}, world, tmp_path / "cache")
+    with pytest.raises(TemplateError) as told:
+        project.resolve(project.read())
+    said = [str(problem) for problem in told.value.problems]
+    assert len(said) == 3
+    for place in ("Q.VisibilityTimout", "T.Type", "F.Foo"):
+        assert any(place in line for line in said)
 
 
 def test_a_refused_resource(project: Path) -> None:

@@ -224,8 +224,6 @@ def test_a_client_that_stops_sending_is_answered(server: LiveServer, account: st
             wire.socket.shutdown(socket.SHUT_WR)
             answers = [wire.answer() for _ in range(count)]
             assert [answer and answer.status for answer in answers] == [200] * count
-            assert answers[-1] is not None
-            assert answers[-1].headers["connection"] == "close"
             assert wire.is_closed()
 
 

@@ -28,6 +28,9 @@ FUNCTION = "AWS::Lambda::Function"
 Progress = Callable[[str], None]
 
 
+_SAM = "AWS::Serverless::"
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """What a person wants to run: a template, its parameters, and where it is to live.
@@ -59,8 +62,43 @@ class Project:
         if is_sam(document.body):
             # The library takes half a second to import: only those who need it pay.
             sam = import_module("redrive.services.stacks.sam")
-            document = sam.expand_document(document, self.parameters, self.world.region)
+            try:
+                document = sam.expand_document(document, self.parameters, self.world.region)
+            except TemplateError as error:
+                more = self._problems_beside(document)
+                raise TemplateError([*error.problems, *more]) from error
         return document, resolve(document, self.parameters, self.world)
+
+    def _problems_beside(self, document: Document) -> list[Problem]:
+        """Return what is wrong with the plain resources of a SAM template that cannot be expanded.
+
+        What hangs on the SAM resources is left out: nobody knows what they would have become.
+        """
+        resources = document.body["Resources"]
+        if not isinstance(resources, dict):
+            return []
+        plain = {
+            name: resource
+            for name, resource in resources.items()
+            if not (isinstance(resource, dict) and str(resource.get("Type")).startswith(_SAM))
+        }
+        kept = {
+            name: section
+            for name, section in document.body.items()
+            if name not in ("Transform", "Globals", "Outputs")
+        }
+        try:
+            resolve(
+                replace(document, body={**kept, "Resources": plain}), self.parameters, self.world
+            )
+        except TemplateError as error:
+            unknown = resources.keys() - plain.keys()
+            return [
+                problem
+                for problem in error.problems
+                if not unknown.intersection(re.findall(r"\w+", problem.message))
+            ]
+        return []
 
     def package(self, document: Document, stack: Stack, progress: Progress) -> Stack:
         """Return the stack with all local code packaged. Raises TemplateError naming the function.

@@ -52,6 +52,7 @@ class Session:
         self._clock = SystemClock(Millis(0))
         self._started_ms = self._clock()
         self._plan: Mapping[str, Any] = {}  # as last deployed, or tried
+        self._is_interrupted = False
         self._code: tuple[Path, ...] = ()  # where the code that was last packaged lies
 
     def run(self, *, is_watching: bool, is_detaching: bool) -> int:
@@ -74,6 +75,7 @@ class Session:
             self._say_following(is_watching)
             self._follow(client, view, is_watching=is_watching)
         except KeyboardInterrupt:
+            self._is_interrupted = True
             return 0
         except TemplateError as error:
             self._say_problems(error)
@@ -204,7 +206,7 @@ class Session:
         host.stop(self._say_stopping)
 
     def _say_stopping(self) -> None:
-        if not self._as_json:
+        if self._is_interrupted and not self._as_json:
             say(("Stopping: what is under way may finish; Ctrl-C again stops at once.", "dim"))
 
     def _say_problems(self, error: TemplateError) -> None:

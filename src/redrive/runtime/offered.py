@@ -1,6 +1,6 @@
 """The SDK that AWS's Python runtimes bring along, offered to functions that bring none.
 
-The folder holds links to boto3 and what it needs, and nothing else of ours: a function must not find
+The folder holds links to boto3 and what it needs, and nothing else of ours: no function may find
 Redrive's own packages by accident.
 AWS: Lambda Developer Guide, "Python", on the SDK included in the runtime.
 """

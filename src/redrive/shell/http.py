@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
             raise _Refused(431, "the request's header is too large")
 
     def on_headers_complete(self) -> None:
-        """Judge the size, and before more than a little is kept the sender; then ask for the rest."""
+        """Judge the size, and before much is kept the sender; then ask for the rest."""
         self._body_max = self._body_bytes_max(self._url)
         length = self._headers.get("content-length", "")
         announced = int(length[:18]) if length.isdigit() else 0

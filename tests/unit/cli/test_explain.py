@@ -129,7 +129,7 @@ class Logs:
 
 
 def test_partial_failure_is_explained_by_the_log() -> None:
-    """A failure that only the ids of a partial batch response tell shows what the function logged."""
+    """A failure told by an id alone shows what the function logged of that message."""
     logged = {"message_id": "m1", "exception": 'Traceback\n  File "/x/code/' + "a" * 64 + '/p.py"'}
     text = '{"message_id":"m2","exception":"not ours"}\n' + json.dumps(logged) + "\n"
     detail = {"count": 1, "function": FUNCTION, "request": "r1"}

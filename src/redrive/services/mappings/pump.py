@@ -206,7 +206,7 @@ class Pump:
             return
         lease_ms = now_ms + self._ends.lease_ms(asked.visibility_s)
         if lease_ms == now_ms:
-            # Without a visibility timeout what is let go is back at once, and would be polled again.
+            # Without a visibility timeout what is let go is back, and would be polled, at once.
             self._rest("queue", now_ms)
         records = [
             make_record(message, mapping.queue_arn, mapping.region, lease_ms)

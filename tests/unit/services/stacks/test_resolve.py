@@ -65,16 +65,27 @@ def test_all_problems_are_told_together(problems_of) -> None:
         ("Q-1: {Type: AWS::SQS::Queue}", "a logical id is made of letters and digits"),
         ("Q: {Type: AWS::SQS::Queue, Properties: []}", "AWS::SQS::Queue is an object, not a list"),
         (
-            "Q: {Type: AWS::SQS::Queue, Properties: {FifoQueue: maybe}}",
-            "FifoQueue is true or false, not 'maybe'",
+            "Q: {Type: AWS::SQS::Queue, Properties: {SqsManagedSseEnabled: maybe}}",
+            "SqsManagedSseEnabled is true or false, not 'maybe'",
         ),
         (
             "Q: {Type: AWS::SQS::Queue, Properties: {QueueName: [a]}}",
             "QueueName is a string, not a list",
         ),
         (
-            "Q: {Type: AWS::SQS::Queue, Properties: {DeduplicationScope: queu}}",
-            "DeduplicationScope is one of messageGroup, queue, not queu; did you mean queue?",
+            FUNCTION + "        RecursiveLoop: Alow",
+            "RecursiveLoop is one of Allow, Terminate, not Alow; did you mean Allow?",
+        ),
+        (
+            "Q: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}",
+            "FifoQueue is not supported: queues are standard ones",
+        ),
+        (FUNCTION + "        Layers: [a]", "Layers is not supported: put what the layer holds"),
+        (FUNCTION + "        DeadLetterConfig: {TargetArn: a}", "no dead-letter target yet"),
+        (
+            "M: {Type: AWS::Lambda::EventSourceMapping, Properties: {FunctionName: f,"
+            " EventSourceArn: a, FilterCriteria: {}}}",
+            "FilterCriteria is not supported: every message goes",
         ),
         (
             "Q: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: 'x'}}",
@@ -117,16 +128,16 @@ def test_conversions(stack_of) -> None:
             Type: AWS::SQS::Queue
             Properties:
               DelaySeconds: "5"
-              FifoQueue: "false"
+              SqsManagedSseEnabled: "false"
               QueueName: 123
               RedrivePolicy: '{"deadLetterTargetArn": "arn", "maxReceiveCount": "3"}'
               Tags: [{Key: a, Value: 1}]
     """)
     assert stack.resources["Q"].properties == {
         "DelaySeconds": 5,
-        "FifoQueue": False,
         "QueueName": "123",
         "RedrivePolicy": {"deadLetterTargetArn": "arn", "maxReceiveCount": 3},
+        "SqsManagedSseEnabled": False,
         "Tags": [{"Key": "a", "Value": "1"}],
     }
 
