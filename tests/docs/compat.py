@@ -68,6 +68,10 @@ OPEN = (
         "An object without batchItemFailures",
         "A complete success, as an empty response is; AWS's page names only empty and null ones.",
     ),
+    (
+        "A dead-letter queue with a dead-letter queue",
+        "Receives are counted on from the source, so that the second burial may come at once.",
+    ),
     ("maxReceiveCount", "1 to 1,000; the API reference gives no upper bound."),
     ("GetFunction's Location", "A file:// path to the unpacked code, not a signed URL."),
     ("ScalingConfig, idle pollers", "Concurrency falls back to 5 at the pace at which it grew."),

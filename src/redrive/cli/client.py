@@ -174,7 +174,7 @@ class Client:
             )
         if isinstance(error, TimeoutError):
             return f"the server at {endpoint} does not answer"
-        return f"the server at {endpoint} went away: {error or type(error).__name__}"
+        return f"the server at {endpoint} cannot be reached: {error or type(error).__name__}"
 
     def _authorization(self, service: str) -> str:
         scope = f"{self.place.account}/20260101/{self.place.region}/{service}/aws4_request"
