@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 N      ?=
 
-.PHONY: demo test sim crash fuzz bench lint docs clean help
+.PHONY: demo test coverage sim crash fuzz bench lint docs clean help
 
 help:          ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,12 @@ test: $(READY) ## lint, types and every test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+coverage: $(READY) ## how much of core, wire and rules the tests reach; below 95 % it fails
+	$(BIN)/coverage run -m pytest -q tests/unit/core tests/unit/wire tests/wire tests/properties \
+	    tests/unit/services tests/unit/runtime
+	$(BIN)/coverage report --fail-under 95 \
+	    --include='src/redrive/core/*,src/redrive/wire/*,src/redrive/services/*/rules.py'
+
 lint: $(READY) ## style and types only
 	$(BIN)/ruff check src tests bench examples
 	$(BIN)/ruff format --check src tests bench examples
@@ -35,7 +41,7 @@ sim: $(READY) ## N=1000 seeds of the simulator; prints the failing one
 	$(BIN)/python -m redrive.sim --seeds $(or $(N),1000)
 
 crash: $(READY) ## N=200 SIGKILLs of a loaded server; prints the failing seed
-	$(BIN)/python -m tests.crash $(or $(N),200)
+	$(BIN)/python -m tests.crash $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(READY) ## N=100000 mutated requests against the wire
 	$(BIN)/python -m tests.fuzz $(or $(N),100000)
