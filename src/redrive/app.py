@@ -48,7 +48,7 @@ from redrive.shell.front import Front
 from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
 from redrive.shell.lock import DataLock
-from redrive.shell.loop import LoopReactor, Pump
+from redrive.shell.loop import Jobs, LoopReactor, Pump
 from redrive.shell.server import Server
 from redrive.shell.sources import SystemChance, SystemClock
 from redrive.store.sqlite import SqliteStore
@@ -89,6 +89,7 @@ class App:
         self._clock = clock = SystemClock(self._store.high_water_ms)
         self._started_ms = clock()
         self._telemetry = Telemetry(LogBook(str(self._data / "telemetry.db")), clock())
+        self._jobs = Jobs(loop)
         pump = Pump(loop, clock, self._store, failed)
         self._dispatch = pump.dispatch = Dispatch(
             self._register(chance),
@@ -100,6 +101,7 @@ class App:
             stirred=pump.stir,
             fault=self._fault,
             failed=failed,
+            job=self._jobs,
         )
         self._telemetry.wake = self._dispatch.wake
         self._executor = Executor(
@@ -206,6 +208,7 @@ class App:
     def close(self) -> None:
         """End the processes, release the files."""
         self._executor.close()
+        self._jobs.close()
         self._telemetry.flush_all(self._clock())
         self._telemetry.book.close()
         self._store.close()

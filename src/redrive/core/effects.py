@@ -122,12 +122,23 @@ class Ran:
     memory_mb: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Slow work on files that would keep others waiting: done beside the loop, one at a time.
+
+    It touches no table; ServiceError and Unavailable are its ways to fail.
+    """
+
+    work: Callable[[], Any]
+
+
 class Reply(NamedTuple):
-    """The answer to a Call or a Run: exactly one of the three is set."""
+    """The answer to a Call, a Run or a Job: exactly one of the four is set."""
 
     result: Result | None = None
     error: ServiceError | Unavailable | AssertionError | None = None
     ran: Ran | None = None
+    made: Any = None  # what a Job returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +162,7 @@ class Ask:
     memory and dies with its connection or with the process.
     """
 
-    effect: Call | Run
+    effect: Call | Run | Job
     resume: Callable[[Any, Reply, Millis], Result | Ask | Wait]
 
 

@@ -29,6 +29,7 @@ from redrive.core.effects import (
     Caller,
     Chance,
     Context,
+    Job,
     Params,
     Ran,
     Reply,
@@ -56,6 +57,23 @@ _REFUSED_PAUSE_MS = 1_000
 """Before those who wait look again after a refused commit: at once would spin on a full disk."""
 
 Answer = Callable[[Reply], None]
+JobRunner = Callable[[Job, Callable[[Reply], None]], None]
+
+
+def perform(job: Job) -> Reply:
+    """Do a job and return how it ended; it may be called from another thread."""
+    try:
+        return Reply(made=job.work())
+    except (ServiceError, Unavailable) as error:
+        return Reply(error=error)
+    except Exception as error:  # noqa: BLE001 - the same boundary, on the jobs' side
+        return Reply(error=AssertionError(repr(error)))
+
+
+def _at_once(job: Job, done: Callable[[Reply], None]) -> None:
+    done(perform(job))
+
+
 Runner = Callable[[Run, Callable[[Ran], None]], None]
 
 
@@ -93,7 +111,8 @@ class Dispatch:
 
     clock returns the present instant and never goes back. run starts a function and calls back
     once. stirred is called when there is something to settle that the caller of `settle` may not
-    know of. fault hears of every error that is ours.
+    know of. fault hears of every error that is ours, failed that the store has failed. job does a
+    Job and calls back once, by default at once.
     """
 
     def __init__(
@@ -108,6 +127,7 @@ class Dispatch:
         stirred: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], None] = lambda _error: None,
         failed: Callable[[StoreFailed], None] = _give_up,
+        job: JobRunner = _at_once,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -118,6 +138,7 @@ class Dispatch:
         self._stirred = stirred
         self._fault = fault
         self._failed = failed
+        self._job = job
         self._answers: list[tuple[Ticket, Reply]] = []
         self._asks: list[tuple[Ticket, Ask]] = []
         self._parked: dict[str, dict[Ticket, None]] = {}
@@ -327,6 +348,8 @@ class Dispatch:
 
         if isinstance(effect, Run):
             self._run(effect, lambda ran: resume(Reply(ran=ran)))
+        elif isinstance(effect, Job):
+            self._job(effect, resume)
         else:
             self._enter(effect, resume)
 

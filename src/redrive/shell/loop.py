@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+from redrive.core.effects import Job, Reply
 from redrive.core.time import NEVER, SECOND_MS, Millis
-from redrive.services.dispatch import Dispatch
+from redrive.services.dispatch import Dispatch, perform
 from redrive.store.store import Store, StoreFailed
 
 DEFERRALS_MAX = 8
@@ -51,6 +53,23 @@ class LoopReactor:
     def now_ms(self) -> Millis:
         """Return the present instant."""
         return self._clock()
+
+
+class Jobs:
+    """Does jobs in one thread of their own, in order: SQLite and all state stay with the loop's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
+
+    def __call__(self, job: Job, done: Callable[[Reply], None]) -> None:
+        """Do a job; `done` is called by the loop."""
+        future = self._loop.run_in_executor(self._thread, perform, job)
+        future.add_done_callback(lambda ended: done(ended.result()))
+
+    def close(self) -> None:
+        """Begin no other job; one under way ends with the process."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class Pump:

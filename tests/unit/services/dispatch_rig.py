@@ -14,6 +14,7 @@ from redrive.core.effects import (
     Caller,
     Context,
     Environment,
+    Job,
     Ran,
     Reply,
     Run,
@@ -61,6 +62,7 @@ class House:
         self.store = SqliteStore(str(folder / "db"), [parse_statements("notes", SQL)])
         self.registry = Registry(self.store)
         self.runs: list[tuple[Run, Callable[[Ran], None]]] = []
+        self.jobs: list[tuple[Job, Callable[[Reply], None]]] = []
         self.faults: list[BaseException] = []
         self.failures: list[StoreFailed] = []
         self.stirs = 0
@@ -74,6 +76,7 @@ class House:
             stirred=self._stir,
             fault=self.faults.append,
             failed=self.failures.append,
+            job=lambda job, done: self.jobs.append((job, done)),
         )
 
     def _stir(self) -> None:

@@ -14,6 +14,7 @@ from redrive.core.effects import (
     Ask,
     Call,
     Context,
+    Job,
     Ran,
     Reply,
     Run,
@@ -22,6 +23,7 @@ from redrive.core.effects import (
 )
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import NEVER, Millis
+from redrive.services.dispatch import perform
 from redrive.store.store import StoreFailed, Tx
 
 
@@ -332,3 +334,42 @@ def test_a_failed_store_answers_nobody(house: House, where: str) -> None:
         house.dispatch.settle()
     assert [str(failure) for failure in house.failures] == ["gone"]
     assert replies == []
+
+
+# --- jobs --------------------------------------------------------------------------------------
+
+
+def test_others_are_served_while_a_job_goes_on(house: House) -> None:
+    """A job begins after the commit of who asked; nobody waits for it but its asker."""
+    house.add(ask=asking(Job(lambda: 7), lambda _tx, reply, _now: {"made": reply.made}), note=note)
+    asked = house.enter("ask")
+    assert not house.jobs
+    house.settle()
+    ((job, done),) = house.jobs
+    assert house.enter("note") == []
+    house.settle()
+    assert house.notes() == ["asked", "x"]
+    assert asked == []
+    assert not house.dispatch.is_at_rest
+    done(perform(job))
+    house.settle()
+    assert asked == [Reply(result={"made": 7})]
+    assert house.dispatch.is_at_rest
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ServiceError("Bad", "no"), ServiceError),
+        (Unavailable("full"), Unavailable),
+        (ZeroDivisionError("oops"), AssertionError),
+    ],
+)
+def test_a_job_that_fails_is_heard_of(error: Exception, kind: type[Exception]) -> None:
+    """What a job raises reaches its asker as one of the three kinds of error."""
+
+    def work() -> None:
+        raise error
+
+    reply = perform(Job(work))
+    assert type(reply.error) is kind

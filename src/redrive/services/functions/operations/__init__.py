@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from redrive.services.functions.operations import (
     asynchronous,
@@ -17,7 +19,7 @@ from redrive.services.functions.operations import (
 from redrive.services.functions.room import Functions
 from redrive.services.registry import Registry
 
-_OPERATIONS = {
+_OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "CreateFunction": lifecycle.create_function,
     "UpdateFunctionCode": lifecycle.update_function_code,
     "UpdateFunctionConfiguration": lifecycle.update_function_configuration,

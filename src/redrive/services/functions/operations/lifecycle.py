@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from redrive.core.effects import Context, Params, Result
+from redrive.core.effects import Ask, Context, Job, Params, Reply, Result
 from redrive.core.ids import uuid4
+from redrive.core.time import Millis
 from redrive.services.functions import rules
 from redrive.services.functions.code import Code
 from redrive.services.functions.labels import kept_labels, refuse_unsupported
@@ -34,8 +35,32 @@ CODE_TOPIC = "lambda:code"
 """Woken when code may have lost its last reference."""
 
 
-def create_function(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
-    """Create a function, ready to be invoked once committed. AWS: API_CreateFunction."""
+def create_function(room: Functions, tx: Tx, params: Params, context: Context) -> Ask:
+    """Create a function, ready to be invoked once committed. AWS: API_CreateFunction.
+
+    Its package is unpacked beside the loop; whatever may have changed meanwhile is checked again.
+    """
+    _drafted(room, tx, params, context)
+
+    def resume(tx: Tx, reply: Reply, _now_ms: Millis) -> Result:
+        code = _made(reply)
+        function = _drafted(room, tx, params, context)
+        function = function._replace(code_hash=code.hash, code_bytes=code.bytes)
+        tx.run("functions.add_function", **function._asdict())
+        return configuration(function)
+
+    return Ask(Job(lambda: _store_code(room, params["Code"])), resume)
+
+
+def _made(reply: Reply) -> Code:
+    if reply.error is not None:
+        raise reply.error
+    code: Code = reply.made
+    return code
+
+
+def _drafted(room: Functions, tx: Tx, params: Params, context: Context) -> Function:
+    """Return the function that a CreateFunction describes, but for its code; or refuse it."""
     caller = context.caller
     target = parse_function_name(params["FunctionName"], caller)
     if target.account != caller.account:
@@ -73,11 +98,7 @@ def create_function(room: Functions, tx: Tx, params: Params, context: Context) -
         policy=None,
         policy_revision=uuid4(room.chance),
     )
-    function = _configured(draft, params)
-    code = _store_code(room, params["Code"])  # last: the slow part, and nothing after it can refuse
-    function = function._replace(code_hash=code.hash, code_bytes=code.bytes)
-    tx.run("functions.add_function", **function._asdict())
-    return configuration(function)
+    return _configured(draft, params)
 
 
 def update_function_configuration(
@@ -107,11 +128,26 @@ def update_function_configuration(
     return configuration(function)
 
 
-def update_function_code(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+def update_function_code(room: Functions, tx: Tx, params: Params, context: Context) -> Ask:
     """Point a function at other code; with DryRun only tell what would be.
 
     AWS: API_UpdateFunctionCode.
     """
+    _updatable(tx, params, context)
+    dry_run = bool(params.get("DryRun"))
+
+    def resume(tx: Tx, reply: Reply, now_ms: Millis) -> Result:
+        code = _made(reply)
+        function = _updatable(tx, params, context)._replace(
+            code_hash=code.hash, code_bytes=code.bytes, modified_ms=now_ms
+        )
+        return _update_code(room, tx, function, params, dry_run=dry_run)
+
+    return Ask(Job(lambda: _store_code(room, params, dry_run=dry_run)), resume)
+
+
+def _updatable(tx: Tx, params: Params, context: Context) -> Function:
+    """Return the function that an UpdateFunctionCode names, or refuse."""
     _target, function = _locate_latest(tx, context, params, "UpdateFunctionCode")
     if params.get("ImageUri"):
         raise invalid(
@@ -119,14 +155,15 @@ def update_function_code(room: Functions, tx: Tx, params: Params, context: Conte
         )
     refuse_unsupported(params)
     _check_revision(function, params)
-    dry_run = bool(params.get("DryRun"))
-    code = _store_code(room, params, dry_run=dry_run)
+    return function
+
+
+def _update_code(
+    room: Functions, tx: Tx, function: Function, params: Params, *, dry_run: bool
+) -> Result:
     function = function._replace(
-        code_hash=code.hash,
-        code_bytes=code.bytes,
         labels=json.dumps(kept_labels(params, json.loads(function.labels))),
         revision=uuid4(room.chance),
-        modified_ms=context.now_ms,
     )
     if not dry_run:
         tx.run(
