@@ -1,4 +1,6 @@
-"""`python -m tests.fuzz [REQUESTS] [--seed SEED]`: a chunk of requests for each seed."""
+"""`python -m tests.fuzz [REQUESTS] [--protocol P] [--seed SEED]`: so many requests of each
+protocol, a chunk of them for each seed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from .mutations import Fuzz
+from .speech import PROTOCOLS
 from .target import Found, LiveTarget, Target
 
 CHUNK = 5_000
@@ -27,20 +30,29 @@ def main() -> int:
     """Shoot; print each seed, and stop at the first harm."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("requests", type=int, nargs="?", default=100_000)
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="only this one")
     parser.add_argument("--seed", type=int, help="run this seed again")
     arguments = parser.parse_args()
-    left, first_kb = arguments.requests, 0
+    chosen = PROTOCOLS if arguments.protocol is None else (arguments.protocol,)
+    return max(shoot_all(name, arguments.requests, arguments.seed) for name in chosen)
+
+
+def shoot_all(protocol: str, requests: int, given: int | None) -> int:
+    """Shoot all requests of a protocol; return the exit code."""
+    left, first_kb = requests, 0
     while left > 0:
         count = min(left, CHUNK)
-        seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
+        seed = secrets.randbits(32) if given is None else given
         try:
-            statuses = shoot(seed, count)
+            statuses = shoot(seed, count, protocol)
         except Found as found:
-            print(f"seed {seed}: {found}\nagain: python -m tests.fuzz {count} --seed {seed}")
+            again = f"python -m tests.fuzz {count} --protocol {protocol} --seed {seed}"
+            print(f"{protocol}, seed {seed}: {found}\nagain: {again}")
             return 1
         used_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         first_kb = first_kb or used_kb
-        print(f"seed {seed}: {count} requests, {dict(sorted(statuses.items()))}", flush=True)
+        told = dict(sorted(statuses.items()))
+        print(f"{protocol}, seed {seed}: {count} requests, {told}", flush=True)
         if used_kb - first_kb > GROWTH_KB_MAX:
             print(f"memory grew from {first_kb} to {used_kb} KB")
             return 1
@@ -48,16 +60,16 @@ def main() -> int:
     return 0
 
 
-def shoot(seed: int, count: int) -> Counter[int]:
+def shoot(seed: int, count: int, protocol: str = "json") -> Counter[int]:
     """Shoot `count` requests of a seed at the parts, and a share at a process. Raises Found."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        target = Target(Fuzz(seed), Path(folder))
+        target = Target(Fuzz(seed, protocol), Path(folder))
         for _ in range(count):
             target.shoot()
         target.finish()
     if count >= LIVE_SHARE:
         with tempfile.TemporaryDirectory() as folder:
-            live = LiveTarget(Fuzz(seed), Path(folder))
+            live = LiveTarget(Fuzz(seed, protocol), Path(folder))
             try:
                 for _ in range(count // LIVE_SHARE):
                     live.shoot()

@@ -12,6 +12,8 @@ from typing import Any
 
 from redrive.wire.messages import Request
 
+from .speech import NASTY_BYTES, NASTY_FIELDS, cbor_of, form_of
+
 ACCOUNT = "111122223333"
 ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 URL = f"http://127.0.0.1:4566/{ACCOUNT}/"
@@ -143,6 +145,50 @@ LAMBDA: list[tuple[str, str, dict[str, Any] | None]] = [
 ]
 STS = "Action=GetCallerIdentity&Version=2011-06-15"
 
+CLOUDWATCH: dict[str, dict[str, Any]] = {
+    "GetMetricData": {
+        "MetricDataQueries": [
+            {
+                "Id": "m1",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": "NumberOfMessagesSent",
+                        "Dimensions": [{"Name": "QueueName", "Value": "q"}],
+                    },
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+                "ReturnData": True,
+            },
+            {"Id": "e1", "Expression": "m1 / 60", "Label": "rate"},
+        ],
+        "StartTime": 1_800_000_000,
+        "EndTime": 1_800_003_600,
+        "ScanBy": "TimestampDescending",
+        "MaxDatapoints": 100,
+        "LabelOptions": {"Timezone": "+0100"},
+    },
+    "GetMetricStatistics": {
+        "Namespace": "AWS/SQS",
+        "MetricName": "NumberOfMessagesSent",
+        "Dimensions": [{"Name": "QueueName", "Value": "q"}],
+        "StartTime": 1_800_000_000.5,
+        "EndTime": 1_800_003_600,
+        "Period": 60,
+        "Statistics": ["Sum", "Average"],
+        "Unit": "Count",
+    },
+    "ListMetrics": {
+        "Namespace": "AWS/SQS",
+        "MetricName": "NumberOfMessagesSent",
+        "Dimensions": [{"Name": "QueueName", "Value": "q"}],
+        "RecentlyActive": "PT3H",
+        "IncludeLinkedAccounts": False,
+    },
+}
+TARGET_PREFIX = "GraniteServiceVersion20100801"
+
 LEARNT = ("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken")
 WEIRD: tuple[Any, ...] = (
     *(None, True, False, "", " ", "\x00", "\ufffe", "é", "漢\U0001f600", "x" * 300, "x" * 5_000),
@@ -169,39 +215,43 @@ def _latin(text: str) -> str:
 
 
 class Fuzz:
-    """Makes requests. `known` holds what answers have named lately: handles, ids, tokens."""
+    """Makes requests of one protocol for the most part, and JSON's and REST's in between, so that
+    there is something to ask for. `known` holds what answers have named: handles, ids, tokens.
+    """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, protocol: str = "json") -> None:
         self.random = Random(seed)
+        self.protocol = protocol
         self.known: dict[str, list[str]] = {}
 
-    def learn(self, body: bytes) -> None:
+    def learn(self, value: Any) -> None:
         """Take what an answer names, so that later requests go deeper."""
-        try:
-            self._learn(json.loads(body))
-        except ValueError:
-            return
-
-    def _learn(self, value: Any) -> None:
         if isinstance(value, list):
             for item in value[:10]:
-                self._learn(item)
+                self.learn(item)
         elif isinstance(value, dict):
             for name, item in value.items():
                 if isinstance(item, str) and name in LEARNT:
                     self.known.setdefault(name, []).append(item)
                     del self.known[name][:-20]
                 else:
-                    self._learn(item)
+                    self.learn(item)
 
     def request(self) -> Request:
         """Return a request, spoilt in up to three ways."""
+        if self.protocol != "json" and self.random.random() < 0.9:
+            method, target, headers, body = self._spoken()
+            return self._around(method, target, headers, body)
         method, target, headers, body = self._valid()
         spoils: list[Callable[..., Any]] = []
         for _ in range(self.random.choice((0, 0, 1, 1, 2))):
             spoils.append(self.random.choice((*[self._spoil_params] * 4, self._bytes)))
         for spoil in spoils:
             body = spoil(body)
+        return self._around(method, target, headers, body)
+
+    def _around(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Request:
+        """Return a request whose method, address and headers are spoilt at times."""
         if self.random.random() < 0.15:
             self._spoil_headers(headers)
         if self.random.random() < 0.1:
@@ -216,7 +266,7 @@ class Fuzz:
         """Return one or several requests as bytes, perhaps spoilt as bytes."""
         data = b""
         for _ in range(self.random.choice((1, 1, 2, 5))):
-            method, target, headers, body = self.request()
+            method, target, headers, body, *_ = self.request()
             lines = {"host": "localhost", **headers, "content-length": str(len(body))}
             head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
             data += f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
@@ -244,6 +294,75 @@ class Fuzz:
         headers["content-type"] = "application/x-www-form-urlencoded"
         headers["authorization"] = authorization(ACCOUNT, "sts")
         return "POST", "/", headers, STS.encode()
+
+    def _spoken(self) -> tuple[str, str, dict[str, str], bytes]:
+        """Return a call in Query or CBOR, its params and its bytes spoilt at times."""
+        calls = CLOUDWATCH if self.protocol == "cbor" or self.random.random() < 0.15 else SQS
+        operation = self.random.choice(list(calls))
+        params: Any = self._filled(calls[operation])
+        manners = [self.random.random() for _ in range(self.random.choice((0, 0, 1, 1, 2)))]
+        for manner in manners:
+            if manner < 0.75:
+                params = json.loads(self._spoil_params(json.dumps(params).encode()))
+        service = "monitoring" if calls is CLOUDWATCH else "sqs"
+        headers = {"host": "localhost:4566", "authorization": authorization(ACCOUNT, service)}
+        spoils = sum(manner >= 0.75 for manner in manners)
+        if self.protocol == "cbor":
+            headers |= {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
+            body = cbor_of(params, self.random)
+            for _ in range(spoils):
+                body = self._inserted(body, NASTY_BYTES)
+            return "POST", f"/service/{TARGET_PREFIX}/operation/{operation}", headers, body
+        return self._query(operation, params, headers, spoils)
+
+    def _query(
+        self, operation: str, params: Any, headers: dict[str, str], spoils: int
+    ) -> tuple[str, str, dict[str, str], bytes]:
+        path = self.random.choice(
+            ("/", "/", f"/{ACCOUNT}/q", f"/{ACCOUNT}/q2", f"/queue/us-east-1/{ACCOUNT}/q", "/x/y")
+        )
+        if operation == "DeleteQueue":  # the others are wanted for longer
+            path = f"/{ACCOUNT}/q2"
+        if (
+            path.startswith(("/1", "/queue"))
+            and isinstance(params, dict)
+            and self.random.random() < 0.8
+        ):
+            params.pop("QueueUrl", None)
+        if self.random.random() < 0.1:
+            headers.pop("authorization")
+        form = form_of(operation, params)
+        for _ in range(spoils):
+            form = self._spoilt_form(form)
+        if self.random.random() < 0.2:
+            return "GET", f"{path}?{form}", headers, b""
+        headers["content-type"] = "application/x-www-form-urlencoded"
+        return "POST", path, headers, form.encode("utf-8", "surrogateescape")
+
+    def _spoilt_form(self, form: str) -> str:
+        fields, manner = form.split("&"), self.random.random()
+        at = self.random.randrange(len(fields))
+        if manner < 0.3:
+            fields.insert(at, self.random.choice(NASTY_FIELDS))
+        elif manner < 0.5:
+            fields[at] = self._spoil_text(fields[at])
+        elif manner < 0.6:
+            del fields[at]
+        elif manner < 0.7:
+            fields.append(fields[at])
+        elif manner < 0.8:
+            fields[at] = fields[at].replace("1", self.random.choice(("0", "", "-1", "01", "9" * 9)))
+        else:
+            raw = form.encode("utf-8", "surrogateescape")
+            return self._bytes(raw).decode("utf-8", "surrogateescape")
+        return "&".join(fields)
+
+    def _inserted(self, data: bytes, pieces: tuple[bytes, ...]) -> bytes:
+        if self.random.random() < 0.5:
+            return self._bytes(data)
+        at = self.random.randrange(len(data) + 1)
+        skipped = at + self.random.randrange(3)
+        return data[:at] + self.random.choice(pieces) + data[skipped:]
 
     def _filled(self, value: Any) -> Any:
         """Put what is known in the place of its name; leave out optional things at times."""

@@ -1,6 +1,7 @@
 """Which member lies where in a message: protocol x codec x locations, compiled for each operation.
 
-    json, query   everything in the body
+    json, query, smithy-rpc-v2-cbor
+                  everything in the body; in query a path may name the resource
     rest-json     uri, querystring, header, headers, statusCode, and the body: one payload member,
                   or the structure of all members without a location
 
@@ -15,12 +16,12 @@ from urllib.parse import unquote_to_bytes
 
 from redrive.core.effects import Params, Result
 from redrive.core.errors import ServiceError
-from redrive.wire.codecs import eventstream, form, json, xml
+from redrive.wire.codecs import cbor, eventstream, form, json, xml
 from redrive.wire.codecs.codec import BodyReader, Codec, Unreadable, wrong_type
 from redrive.wire.codecs.form import read_scalar
 from redrive.wire.messages import Request, Response, Route
 from redrive.wire.model import Member, Model, Operation, Shape
-from redrive.wire.overlays import Overlay
+from redrive.wire.overlays import Overlay, Query
 from redrive.wire.timestamps import RFC, write_timestamp
 from redrive.wire.validate import Validator, compile_validator
 
@@ -30,15 +31,17 @@ class Protocol(NamedTuple):
 
     codec: Codec
     content_type: str
-    located: bool  # True: path, query string, headers and status carry members
-    form: bool  # True: a GET's query string is the body
+    located: bool = False  # path, query string, headers and status carry members
+    form: bool = False  # a GET's query string is the body
+    headers: tuple[tuple[str, str], ...] = ()  # that every answer has
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
-    "json": Protocol(json.CODEC, "application/x-amz-json-1.0", located=False, form=False),
-    "rest-json": Protocol(json.CODEC, "application/json", located=True, form=False),
-    "query": Protocol(
-        Codec(form.compile_reader, xml.compile_writer), "text/xml", located=False, form=True
+    "json": Protocol(json.CODEC, "application/x-amz-json-1.0"),
+    "rest-json": Protocol(json.CODEC, "application/json", located=True),
+    "query": Protocol(Codec(form.compile_reader, xml.compile_writer), "text/xml", form=True),
+    "smithy-rpc-v2-cbor": Protocol(
+        cbor.CODEC, "application/cbor", headers=(("smithy-protocol", "rpc-v2-cbor"),)
     ),
 }
 
@@ -66,8 +69,14 @@ def compile_route(
         parse = _located_parser(operation, kind, overlay, validate, parts)
         serialize = _located_serializer(operation, model, kind)
     else:
-        parse = _body_parser(operation, kind, overlay, validate)
+        if kind.form and overlay.query is not None and operation.input is not None:
+            parse = _body_parser(operation, kind, overlay, None)
+            parse = _addressed_parser(parse, operation.input, overlay.query, validate)
+        else:
+            parse = _body_parser(operation, kind, overlay, validate)
         serialize = _body_serializer(operation, model, kind, content_type_of(protocol, model))
+        if kind.headers:
+            serialize = _with_headers(serialize, kind.headers)
     return Route(model.name, name, protocol, parse, serialize)
 
 
@@ -114,6 +123,36 @@ def _body_serializer(
         return Response(200, headers, write(result, request_id))
 
     return serialize
+
+
+def _addressed_parser(
+    read: Callable[[Request], Params], shape: Shape, query: Query, validate: Validator | None
+) -> Callable[[Request], Params]:
+    """Return a parser that completes what a form says with what its path says."""
+    lists = [name for name in shape.members if name in query.lists]
+    is_addressed = query.addressed in shape.members
+
+    def parse(request: Request) -> Params:
+        params: dict[str, Any] = {**{name: [] for name in lists}, **read(request)}
+        if is_addressed and query.addressed not in params:
+            path = request.target.partition("?")[0]
+            if query.address.fullmatch(path):
+                params[query.addressed] = f"http://{request.headers.get('host', '')}{path}"
+        if validate is not None:
+            validate(params)
+        return params
+
+    return parse
+
+
+def _with_headers(
+    serialize: Callable[[Result, str], Response], headers: tuple[tuple[str, str], ...]
+) -> Callable[[Result, str], Response]:
+    def serialize_with_headers(result: Result, request_id: str) -> Response:
+        response = serialize(result, request_id)
+        return response._replace(headers=(*response.headers, *headers))
+
+    return serialize_with_headers
 
 
 # --- members outside the body: reading --------------------------------------------------

@@ -4,6 +4,7 @@
                Query, the header x-amzn-query-error: <query code>;Sender|Receiver
     rest-json  x-amzn-ErrorType: <Shape>, {"Type": "User", "Message": ...} as its shape spells it
     query      <ErrorResponse><Error><Type/><Code/><Message/></Error><RequestId/></ErrorResponse>
+    cbor       {"__type": "<namespace>#<Shape>", "message": ...} and the header smithy-protocol
 
 A further protocol is a function here and a line in WRITERS.
 """
@@ -16,7 +17,8 @@ from typing import NamedTuple
 import orjson
 
 from redrive.core.errors import ServiceError, Unavailable
-from redrive.wire.bindings import content_type_of
+from redrive.wire.bindings import PROTOCOLS, content_type_of
+from redrive.wire.codecs.cbor import encode
 from redrive.wire.codecs.xml import escape
 from redrive.wire.messages import Response
 from redrive.wire.model import ErrorShape, Model
@@ -29,9 +31,13 @@ _FRAMEWORK_CODES = frozenset(
     {
         "IncompleteSignature",
         "InternalFailure",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
         "SerializationException",
         "ServiceUnavailable",
         "UnknownOperationException",
+        "UnrecognizedClientException",
     }
 )
 """Told by AWS's framework before, or instead of, the service."""
@@ -85,6 +91,7 @@ def write_fault(error: Error, protocol: str, model: Model | None, request_id: st
         (
             ("x-amzn-RequestId", request_id),
             ("Content-Type", content_type_of(protocol, model)),
+            *PROTOCOLS[protocol].headers,
             *headers,
             *told.headers.items(),
         ),
@@ -96,6 +103,19 @@ _Written = tuple[tuple[tuple[str, str], ...], bytes]
 
 
 def _write_json(told: Told, model: Model | None, _request_id: str) -> _Written:
+    headers, body = _body_and_query_error(told, model)
+    return headers, orjson.dumps(body)
+
+
+def _write_cbor(told: Told, model: Model | None, _request_id: str) -> _Written:
+    headers, body = _body_and_query_error(told, model)
+    return headers, encode(body)
+
+
+def _body_and_query_error(
+    told: Told, model: Model | None
+) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    """Return the error's body, and for services that once spoke Query the header of its code."""
     overlay = PLAIN if model is None else overlay_of(model.name)
     namespace = _FRAMEWORK if told.code in _FRAMEWORK_CODES else overlay.error_namespace
     body = {"__type": f"{namespace}{told.code}"}
@@ -107,7 +127,7 @@ def _write_json(told: Told, model: Model | None, _request_id: str) -> _Written:
     if speaks_query and told.code not in _WITHOUT_QUERY_CODE:
         side = "Sender" if told.sender else "Receiver"
         headers = (("x-amzn-query-error", f"{told.query_code};{side}"),)
-    return headers, orjson.dumps(body)
+    return headers, body
 
 
 def _write_rest_json(told: Told, _model: Model | None, _request_id: str) -> _Written:
@@ -121,12 +141,21 @@ def _write_rest_json(told: Told, _model: Model | None, _request_id: str) -> _Wri
 
 
 def _write_query(told: Told, model: Model | None, request_id: str) -> _Written:
+    overlay = PLAIN if model is None else overlay_of(model.name)
+    if told.code == "UnknownOperationException":
+        # AWS: the whole answer to a queue's address without an Action.
+        return (), b"<UnknownOperationException/>"
+    message = told.message
+    if overlay.query is not None:
+        message = overlay.query.messages.get(message, message)
     space = f' xmlns="{escape(model.namespace)}"' if model is not None and model.namespace else ""
     extra = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in told.extra.items())
     return (), (
-        f"<ErrorResponse{space}><Error><Type>{'Sender' if told.sender else 'Receiver'}</Type>"
-        f"<Code>{escape(told.query_code)}</Code><Message>{escape(told.message)}</Message>{extra}"
-        f"</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+        f"{overlay.prolog}<ErrorResponse{space}>"
+        f"<Error><Type>{'Sender' if told.sender else 'Receiver'}</Type>"
+        f"<Code>{escape(told.query_code)}</Code><Message>{escape(message)}</Message>"
+        f"{extra or overlay.detail}</Error>"
+        f"<RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
     ).encode()
 
 
@@ -134,4 +163,5 @@ WRITERS: Mapping[str, Callable[[Told, Model | None, str], _Written]] = {
     "json": _write_json,
     "rest-json": _write_rest_json,
     "query": _write_query,
+    "smithy-rpc-v2-cbor": _write_cbor,
 }

@@ -31,6 +31,16 @@ class Member(NamedTuple):
         return str(self.traits.get("locationName", self.name))
 
     @property
+    def query_name(self) -> str:
+        """The name in forms and XML: the one that an overlay gave, else as in other messages."""
+        return str(self.traits.get("queryName", self.wire_name))
+
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether a list or map has no element of its own around its items."""
+        return bool(self.trait("flattened"))
+
+    @property
     def location(self) -> str | None:
         """uri, querystring, header, headers or statusCode; None for the body."""
         where = self.traits.get("location")
@@ -62,6 +72,18 @@ class Shape:
         part.members = {name: member for name, member in self.members.items() if name in names}
         part.required = tuple(name for name in self.required if name in names)
         return part
+
+
+class QueryNames(NamedTuple):
+    """What a model that no longer describes the Query protocol has lost.
+
+    lists gives the element's name for each list's shape; maps gives the member's, the key's and the
+    value's for each map's. All of them are flat. Members may still be said by the model's name.
+    """
+
+    namespace: str
+    lists: Mapping[str, str]
+    maps: Mapping[str, tuple[str, str, str]]
 
 
 class ErrorShape(NamedTuple):
@@ -99,10 +121,27 @@ class Model:
         self._errors: dict[str, ErrorShape | None] = {}
         self._by_code: dict[str, str] | None = None
 
+    def with_query(self, names: QueryNames) -> Model:
+        """Return the model with the Query protocol added; the other protocols see no change."""
+        shapes = {name: _with_query(name, raw, names) for name, raw in self._raw.items()}
+        metadata = {
+            **self.metadata,
+            "protocols": [*self.protocols, "query"],
+            "xmlNamespace": names.namespace,
+        }
+        raw = {"metadata": metadata, "operations": self._operations, "shapes": shapes}
+        return Model(self.name, raw)
+
     @property
     def protocol(self) -> str:
-        """The protocol that the model prefers: json, rest-json, query."""
+        """The protocol that the model prefers: json, rest-json, query, smithy-rpc-v2-cbor."""
         return str(self.metadata["protocol"])
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """All protocols of the service, the preferred one first."""
+        told = self.metadata.get("protocols", ())
+        return (self.protocol, *(str(name) for name in told if name != self.protocol))
 
     @property
     def signing_name(self) -> str:
@@ -172,6 +211,26 @@ class Model:
 
     def _place(self, name: str, raw: Mapping[str, Any]) -> Member:
         return Member(name, self.shape(raw["shape"]), raw)
+
+
+def _with_query(name: str, raw: Mapping[str, Any], names: QueryNames) -> Mapping[str, Any]:
+    if name in names.lists:
+        place = {**raw["member"], "queryName": names.lists[name]}
+        return {**raw, "flattened": True, "member": place}
+    if name in names.maps:
+        _, key, value = names.maps[name]
+        places = {"key": {**raw["key"], "queryName": key}}
+        places["value"] = {**raw["value"], "queryName": value}
+        return {**raw, "flattened": True, **places}
+    if raw["type"] != "structure":
+        return raw
+    members = {
+        member: {**place, "queryName": names.maps[place["shape"]][0]}
+        if place["shape"] in names.maps
+        else place
+        for member, place in raw.get("members", {}).items()
+    }
+    return {**raw, "members": members}
 
 
 def _error_shape(name: str, raw: Mapping[str, Any]) -> ErrorShape:

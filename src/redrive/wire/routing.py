@@ -1,8 +1,12 @@
 """From a request to one operation of one service: which model, which protocol, which name.
 
     X-Amz-Target: <prefix>.<Operation>   json     the service with that prefix
-    Action=<Operation> (form or query)   query    the scope's service, else the one that has it
+    Smithy-Protocol: rpc-v2-cbor         cbor     /service/<prefix>/operation/<Operation>
+    Action=<Operation> (form or query)   query    the service whose resource the path names, else
+                                                  the scope's, else the one that has it
     method + path                        rest     the scope's service, else the one that matches
+
+A service is served over all protocols that its model lists and we speak; the request chooses.
 
 Paths are compiled to patterns: {Label} is one segment, {Label+} the rest, `?key=value` literals
 must be there; among matches the one with most literals wins. Models are loaded when a request first
@@ -25,6 +29,9 @@ from redrive.wire.model import Model, load_model
 from redrive.wire.overlays import overlay_of
 
 _ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
+_VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
+_RPC = re.compile(r"/service/(?:[^/]*\.)?([^/.]+)/operation/([^/.]+)")
+_CBOR = "smithy-rpc-v2-cbor"
 _LABEL = re.compile(r"\{([A-Za-z0-9_]+)(\+?)\}")
 
 
@@ -53,7 +60,7 @@ class Router:
         }
         self._models: dict[str, Model] = {}
         self._paths: dict[str, dict[str, list[_Path]]] = {}
-        self._routes: dict[tuple[str, str], Route] = {}
+        self._routes: dict[tuple[str, str, str], Route] = {}
         self._targets: dict[str, Route] = {}  # only of operations that exist, so it is bounded
 
     @property
@@ -65,8 +72,12 @@ class Router:
         """Return a served service's model, read at first use."""
         model = self._models.get(service)
         if model is None:
-            model = self._models[service] = load_model(service, self._sources[service])
-            assert model.protocol in PROTOCOLS, f"{service} speaks {model.protocol}"
+            model = load_model(service, self._sources[service])
+            query = overlay_of(service).query
+            if query is not None and "query" not in model.protocols:
+                model = model.with_query(query.names)
+            assert not PROTOCOLS.keys().isdisjoint(model.protocols), f"{service}'s protocols"
+            self._models[service] = model
         return model
 
     def find(self, request: Request, signed_for: str) -> Route:
@@ -75,9 +86,12 @@ class Router:
         if target is not None:
             known = self._targets.get(target)
             return known if known is not None else self._by_target(target, signed_for)
-        action = self._action(request)
+        if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+            return self._by_rpc(request, signed_for)
+        form = self._form(request)
+        action = _ACTION.search(form)
         if action is not None:
-            return self._by_action(action, signed_for)
+            return self._by_action(action.group(1), form, request, signed_for)
         return self._by_path(request, signed_for)
 
     # --- json ---
@@ -86,38 +100,79 @@ class Router:
         prefix, _, name = target.rpartition(".")
         for service in self._likely(signed_for):
             model = self.model(service)
-            if model.metadata.get("targetPrefix") == prefix and model.protocol == "json":
+            if model.metadata.get("targetPrefix") == prefix and "json" in model.protocols:
                 if model.has(name):
-                    route = self._targets[target] = self._route(service, name)
+                    route = self._targets[target] = self._route(service, name, "json")
                     return route
                 raise Fault(_unknown(), protocol="json", service=service)
         raise Fault(_unknown(), protocol="json")
 
-    # --- query ---
+    # --- cbor ---
 
-    def _action(self, request: Request) -> str | None:
-        _, _, query = request.target.partition("?")
-        sources = [query.encode(errors="replace")]
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            sources.append(request.body)
-        for source in sources:
-            found = _ACTION.search(source)
-            if found is not None:
-                return found.group(1).decode("ascii", "replace")
-        return None
-
-    def _by_action(self, action: str, signed_for: str) -> Route:
+    def _by_rpc(self, request: Request, signed_for: str) -> Route:
+        found = _RPC.fullmatch(request.target.partition("?")[0])
+        if found is None or request.method != "POST":
+            raise Fault(_unknown(), protocol=_CBOR)
+        prefix, name = found.groups()
         for service in self._likely(signed_for):
             model = self.model(service)
-            if model.protocol == "query" and model.has(action):
-                return self._route(service, action)
+            # Smithy's name of a service is the last part of its prefix.
+            theirs = str(model.metadata.get("targetPrefix", "")).rpartition(".")[2]
+            if theirs == prefix and _CBOR in model.protocols:
+                if model.has(name):
+                    return self._route(service, name, _CBOR)
+                raise Fault(_unknown(), protocol=_CBOR, service=service)
+        raise Fault(_unknown(), protocol=_CBOR)
+
+    # --- query ---
+
+    def _form(self, request: Request) -> bytes:
+        """Return the fields of the address and of a form in the body."""
+        query = request.target.partition("?")[2].encode(errors="replace")
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return query + b"&" + request.body if query else request.body
+        return query
+
+    def _by_action(self, raw: bytes, form: bytes, request: Request, signed_for: str) -> Route:
+        action = raw.decode("ascii", "replace")
+        home = self._addressed(request, signed_for)
+        for service in self._likely(signed_for) if home is None else (home,):
+            model, query = self.model(service), overlay_of(service).query
+            if "query" in model.protocols and model.has(action):
+                if home is not None and query is not None and action in query.not_addressed:
+                    break
+                self._check_version(service, action, form)
+                return self._route(service, action, "query")
             if model.signing_name == signed_for:
                 break
-        served = next((s for s in self._sources if self._signs_as(s, signed_for)), None)
-        error = ServiceError(
-            "InvalidAction", f"The action {action} is not valid for this endpoint.", status=400
+        served = home or next((s for s in self._sources if self._signs_as(s, signed_for)), None)
+        raise Fault(
+            _invalid_action(f"The action {action} is not valid for this endpoint."),
+            protocol="query",
+            service=served,
         )
-        raise Fault(error, protocol="query", service=served)
+
+    def _check_version(self, service: str, action: str, form: bytes) -> None:
+        """Refuse a version that the service never had; none at all is the newest one."""
+        found, query = _VERSION.search(form), overlay_of(service).query
+        version = None if found is None else found.group(1).decode("ascii", "replace")
+        older = frozenset[str]() if query is None else query.versions
+        if (
+            version
+            and version != self.model(service).metadata.get("apiVersion")
+            and version not in older
+        ):
+            text = f"Could not find operation {action} for version {version}"
+            raise Fault(_invalid_action(text), protocol="query", service=service)
+
+    def _addressed(self, request: Request, signed_for: str) -> str | None:
+        """Return the service whose resource the path names; a scope of another's forbids it."""
+        path = request.target.partition("?")[0]
+        for service in self._sources:
+            query = overlay_of(service).query
+            if query is not None and query.address.fullmatch(path):
+                return service if not signed_for or self._signs_as(service, signed_for) else None
+        return None
 
     # --- rest ---
 
@@ -125,16 +180,21 @@ class Router:
         path, _, query = request.target.partition("?")
         protocol = "rest-json"
         known: str | None = None
-        for service in self._likely(signed_for):
+        home = self._addressed(request, signed_for)
+        for service in self._likely(signed_for) if home is None else ():
             model = self.model(service)
-            signed = model.signing_name == signed_for
-            if PROTOCOLS[model.protocol].located:
+            if "rest-json" in model.protocols:
                 found = self._match(service, request.method, path, query)
                 if found is not None:
                     return found
-            if signed:
-                known, protocol = service, model.protocol
+            if model.signing_name == signed_for:
+                spoken = (name for name in model.protocols if name in PROTOCOLS)
+                known, protocol = service, next(spoken)
                 break
+        if home is not None:
+            known = home
+            is_json = request.headers.get("content-type", "").startswith("application/x-amz-json")
+            protocol = "json" if is_json else "query"
         raise Fault(_unknown(), protocol=protocol, service=known)
 
     def _match(self, service: str, method: str, path: str, query: str) -> Route | None:
@@ -150,7 +210,7 @@ class Router:
                     fields = _fields_or_none(query)
                 if not all(literal in fields for literal in candidate.literals):
                     continue
-            return self._route(service, candidate.operation, candidate)
+            return self._route(service, candidate.operation, "rest-json", candidate)
         return None
 
     # --- all ---
@@ -161,15 +221,17 @@ class Router:
 
     def _signs_as(self, service: str, signed_for: str) -> bool:
         model = self._models.get(service)
-        return signed_for == (service if model is None else model.signing_name)
+        if model is not None:
+            return signed_for == model.signing_name
+        return signed_for == (overlay_of(service).signing_name or service)
 
-    def _route(self, service: str, name: str, path: _Path | None = None) -> Route:
-        route = self._routes.get((service, name))
+    def _route(self, service: str, name: str, protocol: str, path: _Path | None = None) -> Route:
+        route = self._routes.get((service, name, protocol))
         if route is None:
             model = self.model(service)
             parts = None if path is None else path.labels
-            route = compile_route(model, name, model.protocol, overlay_of(service), parts)
-            self._routes[service, name] = route
+            route = compile_route(model, name, protocol, overlay_of(service), parts)
+            self._routes[service, name, protocol] = route
         return route
 
 
@@ -183,6 +245,10 @@ def _fields_or_none(query: str) -> list[tuple[str, str]]:
         return parse_fields(query.encode(errors="replace"))
     except Unreadable:
         return []
+
+
+def _invalid_action(text: str) -> ServiceError:
+    return ServiceError("InvalidAction", text, status=400)
 
 
 def _unknown() -> ServiceError:

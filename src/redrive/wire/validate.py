@@ -10,8 +10,11 @@ Invariant: a validator never changes the params and raises nothing but ServiceEr
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
+from unicodedata import category
 
 from redrive.core.effects import Params
 from redrive.core.errors import ServiceError
@@ -39,7 +42,29 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     flags = 0 if r"\p{" in pattern else re.ASCII
     for java, python in _PROPERTIES.items():
         pattern = pattern.replace(java, python)
-    return re.compile(pattern, flags)
+    return re.compile(_CATEGORY.sub(_members_of, pattern), flags)
+
+
+_CATEGORY = re.compile(r"\\p\{([A-Z][a-z]?)\}")
+
+
+def _members_of(found: re.Match[str]) -> str:
+    """Write a Unicode category out as what stands in a class: its ranges."""
+    wanted = found.group(1)
+    return "".join(text for name, text in _categories().items() if name.startswith(wanted))
+
+
+@cache
+def _categories() -> dict[str, str]:
+    """Return the ranges of each of Unicode's categories, as a pattern says them."""
+    found: dict[str, list[str]] = {}
+    first, held = 0, category("\0")
+    for code in range(1, sys.maxunicode + 2):
+        now = category(chr(code)) if code <= sys.maxunicode else ""
+        if now != held:
+            found.setdefault(held, []).append(f"\\U{first:08x}-\\U{code - 1:08x}")
+            first, held = code, now
+    return {name: "".join(ranges) for name, ranges in found.items()}
 
 
 def compile_validator(operation: Operation, overlay: Overlay) -> Validator | None:
@@ -160,7 +185,7 @@ class _Constraint:
 
     def __init__(self, shape: Shape, overlay: Overlay, *, enum: bool = True) -> None:
         traits = shape.traits
-        names = overlay.enum_orders.get(shape.name, traits.get("enum", ()))
+        names = overlay.enum_orders.get(shape.name) or tuple(traits.get("enum", ()))
         self._enum = f"Member must satisfy enum value set: [{', '.join(names)}]"
         self.tests: list[tuple[Callable[[Any], bool], str]] = []
         is_number = shape.type in ("integer", "long", "float", "double", "short", "byte")

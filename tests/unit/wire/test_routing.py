@@ -136,7 +136,7 @@ def test_invoke_takes_any_body() -> None:
             "POST",
             "/",
             {**FORM, **signed("sqs")},
-            b"Action=SendMessage",
+            b"Action=FooBar",
             "query",
             "InvalidAction",
             400,

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import orjson
+
 from redrive.core.effects import Params, Result
 from redrive.core.errors import ServiceError
 from redrive.wire.model import Model, Operation, Shape
@@ -32,6 +34,17 @@ class Unreadable(Exception):
 def wrong_type(message: str) -> ServiceError:
     """Return AWS's error for a value whose type is not the model's."""
     return ServiceError("SerializationException", message, status=400)
+
+
+def thawed(value: Any) -> Any:
+    """Return the value with every Fragment decoded to what its JSON text says."""
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
+    if isinstance(value, dict):
+        return {name: thawed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [thawed(item) for item in value]
+    return value
 
 
 class Codec(NamedTuple):

@@ -222,6 +222,14 @@ def _map_reader(convert: Convert) -> Convert:
     return read_map
 
 
+_CONTAINERS = frozenset((dict, list))
+
+
+def _is_flat(value: Any) -> bool:
+    """Tell whether a value is an object that holds no container."""
+    return type(value) is dict and _CONTAINERS.isdisjoint(map(type, value.values()))
+
+
 def _is_too_deep(value: Any) -> bool:
     """Tell whether containers nest deeper than DEPTH_MAX, without recursion."""
     level = [value]
@@ -248,8 +256,13 @@ def compile_reader(shape: Shape) -> BodyReader:
             value = loads(body)
         except orjson.JSONDecodeError as error:
             raise Unreadable(str(error)) from None
-        # Counting brackets first keeps the walk off nearly every request.
-        if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _is_too_deep(value):
+        # Counting brackets first keeps the walk off nearly every request, and a look at the
+        # members keeps the counting off those that hold one text or number each.
+        if (
+            not _is_flat(value)
+            and body.count(b"[") + body.count(b"{") > DEPTH_MAX
+            and _is_too_deep(value)
+        ):
             raise Unreadable(f"nested deeper than {DEPTH_MAX} levels")
         params: Params = read(value)
         return params

@@ -14,11 +14,10 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from redrive.core.effects import Result
-from redrive.wire.codecs.codec import BodyWriter
+from redrive.wire.codecs.codec import BodyWriter, thawed
 from redrive.wire.model import Member, Model, Operation, Shape
+from redrive.wire.overlays import overlay_of
 from redrive.wire.timestamps import ISO, write_timestamp
 
 _Write = Callable[[Any, list[str]], None]
@@ -66,7 +65,7 @@ class _Writers:
     def element(self, member: Member, name: str) -> _Write:
         """Return a writer of `<name>value</name>`, several of them for a flat list or map."""
         shape = member.shape
-        if shape.type in ("list", "map") and member.trait("flattened"):
+        if shape.type in ("list", "map") and member.is_flat:
             return self._flat(shape, name)
         if shape.type in ("structure", "list", "map"):
             inside = self.inside(shape)
@@ -91,8 +90,7 @@ class _Writers:
     def _compile(self, shape: Shape) -> _Write:
         if shape.type == "list":
             assert shape.element is not None
-            name = str(shape.element.traits.get("locationName", "member"))
-            return _each(self.element(shape.element, name))
+            return _each(self.element(shape.element, shape.element.query_name or "member"))
         if shape.type == "map":
             return self._entries(shape, "entry")
         parts = [
@@ -117,8 +115,8 @@ class _Writers:
     def _entries(self, shape: Shape, name: str) -> _Write:
         assert shape.key is not None
         assert shape.value is not None
-        key = self.element(shape.key, str(shape.key.traits.get("locationName", "key")))
-        below = self.element(shape.value, str(shape.value.traits.get("locationName", "value")))
+        key = self.element(shape.key, shape.key.query_name or "key")
+        below = self.element(shape.value, shape.value.query_name or "value")
 
         def write_entries(value: Any, out: list[str]) -> None:
             for text, item in value.items():
@@ -140,20 +138,9 @@ def _each(write: _Write) -> _Write:
 
 def _element_name(member: Member) -> str:
     element = member.shape.element
-    if element is not None and member.trait("flattened") and "locationName" in element.traits:
-        return str(element.traits["locationName"])
-    return member.wire_name
-
-
-def thawed(value: Any) -> Any:
-    """Return the value with every Fragment decoded to what its JSON text says."""
-    if isinstance(value, orjson.Fragment):
-        return orjson.loads(orjson.dumps(value))
-    if isinstance(value, dict):
-        return {name: thawed(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [thawed(item) for item in value]
-    return value
+    if element is not None and member.is_flat and element.query_name:
+        return element.query_name
+    return member.query_name
 
 
 def compile_writer(shape: Shape | None, operation: Operation, model: Model) -> BodyWriter:
@@ -161,7 +148,8 @@ def compile_writer(shape: Shape | None, operation: Operation, model: Model) -> B
     inside = None if shape is None else _Writers().inside(shape)
     name = operation.name
     wrapper = operation.result_wrapper or f"{name}Result"
-    head = f'<{name}Response xmlns="{escape(model.namespace)}">'
+    prolog = overlay_of(model.name).prolog
+    head = f'{prolog}<{name}Response xmlns="{escape(model.namespace)}">'
 
     def write_body(result: Result, request_id: str) -> bytes:
         out = [head]
