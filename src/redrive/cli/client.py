@@ -1,13 +1,15 @@
 """A small client of a running server: JSON 1.0 by X-Amz-Target, and Lambda's Invoke.
 
 All commands talk through it. One connection, kept open; no retries but for a connection that the
-server closed while idle. The signature is no signature (a local server checks none), but the
-credential scope is true: it says who asks, and for which region.
+server closed while idle. Every request is signed, with the key of AWS's own variables or of a
+profile; a server without keys does not look, and takes an access key of twelve digits for an
+account.
 """
 
 from __future__ import annotations
 
 import base64
+import configparser
 import http.client
 import re
 from collections.abc import Mapping
@@ -17,11 +19,21 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from redrive.core.keys import Key
+from redrive.core.time import Millis
+from redrive.shell.sources import wall_ms
+from redrive.wire.messages import Request
+from redrive.wire.signatures import sign
+
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 ANSWER_S_MAX = 960.0  # longer than the longest function (15 minutes) and the longest poll
 
+SECRET = "redrive"
+"""What a request is signed with when no secret is configured; a server with keys refuses it."""
+
+_CREDENTIALS = ("access_key_id", "secret_access_key", "session_token")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _URL = re.compile(r"https?://\S+")
 _PREFIXES = {"sqs": "AmazonSQS", "redrive": "Redrive"}
@@ -51,27 +63,63 @@ class Invoked(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the server is, and as whom it is asked."""
+    """Where the server is, and as whom it is asked. key: None when none is configured; the account
+    is the access key then.
+    """
 
     endpoint: str
     account: str
     region: str
+    key: Key | None = None
 
 
 def find_place(environment: Mapping[str, str], data: Path, endpoint: str | None = None) -> Place:
     """Return where to ask: the option, AWS_ENDPOINT_URL, who holds the data directory, the default.
 
-    The account is AWS_ACCESS_KEY_ID when that is twelve digits (AWS: a real key maps to its
-    account).
+    The account is the access key's when that is twelve digits (AWS: a real key maps to its
+    account). Raises NoServer for a file of credentials that cannot be read.
     """
-    key = environment.get("AWS_ACCESS_KEY_ID", "")
+    key = find_key(environment)
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     found = endpoint or environment.get("AWS_ENDPOINT_URL") or holder(data) or DEFAULT_ENDPOINT
     return Place(
         found if "://" in found else f"http://{found}",
-        key if _ACCOUNT.fullmatch(key) else DEFAULT_ACCOUNT,
+        DEFAULT_ACCOUNT if key is None else key.account,
         region or DEFAULT_REGION,
+        key,
     )
+
+
+def find_key(environment: Mapping[str, str]) -> Key | None:
+    """Return the key to sign with: AWS_ACCESS_KEY_ID and its like, else the profile's of the shared
+    credentials file. Raises NoServer for a file that cannot be read.
+
+    AWS: "Configuration and credential file settings"; neither roles nor SSO open this server.
+    """
+    given = {name: environment.get(f"AWS_{name.upper()}", "") for name in _CREDENTIALS}
+    if not given["access_key_id"]:
+        home = Path(environment.get("HOME") or "/nonexistent")
+        named = environment.get("AWS_SHARED_CREDENTIALS_FILE")
+        path = Path(named).expanduser() if named else home / ".aws" / "credentials"
+        profile = environment.get("AWS_PROFILE") or environment.get("AWS_DEFAULT_PROFILE")
+        given = _profile(path, profile or "default")
+    access_key = given["access_key_id"]
+    if not access_key:
+        return None
+    account = access_key if _ACCOUNT.fullmatch(access_key) else DEFAULT_ACCOUNT
+    token = given["session_token"] or None
+    return Key(access_key, given["secret_access_key"] or SECRET, account, token=token)
+
+
+def _profile(path: Path, profile: str) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise NoServer(f"{path} cannot be read: {type(error).__name__}") from None
+    return {name: parser.get(profile, f"aws_{name}", fallback="") for name in _CREDENTIALS}
 
 
 def holder(data: Path) -> str | None:
@@ -100,9 +148,9 @@ class Client:
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"{_PREFIXES[service]}.{operation}",
-            "Authorization": self._authorization(service),
         }
-        status, _headers, body = self._ask("POST", "/", orjson.dumps(given), headers)
+        content = orjson.dumps(given)
+        status, _headers, body = self._ask("POST", "/", content, headers, service)
         told = _object(body)
         if status >= 300:
             code = str(told.get("__type", status)).rpartition("#")[2]
@@ -114,10 +162,9 @@ class Client:
         headers = {
             "Content-Type": "application/json",
             "X-Amz-Log-Type": "Tail" if with_log else "None",
-            "Authorization": self._authorization("lambda"),
         }
         path = f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations"
-        status, answered, body = self._ask("POST", path, event, headers)
+        status, answered, body = self._ask("POST", path, event, headers, "lambda")
         if status >= 300:
             told = _object(body)
             code = answered.get("x-amzn-ErrorType", str(status)).partition(":")[0]
@@ -129,8 +176,7 @@ class Client:
     def has_function(self, function_name: str) -> bool:
         """Tell whether a function exists. Raises Refusal for what is no function's name."""
         path = f"/2015-03-31/functions/{quote(function_name, safe='')}"
-        headers = {"Authorization": self._authorization("lambda")}
-        status, _headers, body = self._ask("GET", path, None, headers)
+        status, _headers, body = self._ask("GET", path, b"", {}, "lambda")
         if status not in (200, 404):
             told = _object(body)
             raise Refusal(str(status), str(told.get("message", told.get("Message", ""))), status)
@@ -138,7 +184,7 @@ class Client:
 
     def health(self) -> dict[str, Any]:
         """Return what the server says of itself. Raises NoServer."""
-        status, _headers, body = self._ask("GET", "/_redrive/health", None, {})
+        status, _headers, body = self._ask("GET", "/_redrive/health", b"", {})
         told = _object(body)
         if status != 200 or "pid" not in told:
             raise NoServer(f"what answers at {self.place.endpoint} is not a Redrive server")
@@ -149,11 +195,22 @@ class Client:
         self._connection.close()
 
     def _ask(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        service: str | None = None,
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Send one request, signed for a service unless it is None."""
         is_reused = self._connection.sock is not None
+        sent = {name.lower(): value for name, value in headers.items()}
+        sent["host"] = urlsplit(self.place.endpoint).netloc.rpartition("@")[2]
+        if service is not None:
+            request = Request(method, path, sent, body)
+            sent |= sign(request, self._key, self.place.region, service, Millis(wall_ms()))
         try:
-            self._connection.request(method, path, body, dict(headers))
+            self._connection.request(method, path, body or None, sent)
             response = self._connection.getresponse()
             return response.status, response.headers, response.read()
         except (http.client.HTTPException, OSError) as error:
@@ -162,7 +219,7 @@ class Client:
             if (
                 is_reused and is_stale
             ):  # closed while it was idle: nothing was heard of this request
-                return self._ask(method, path, body, headers)
+                return self._ask(method, path, body, headers, service)
             raise NoServer(self._nobody(error)) from error
 
     def _nobody(self, error: Exception) -> str:
@@ -176,9 +233,10 @@ class Client:
             return f"the server at {endpoint} does not answer"
         return f"the server at {endpoint} cannot be reached: {error or type(error).__name__}"
 
-    def _authorization(self, service: str) -> str:
-        scope = f"{self.place.account}/20260101/{self.place.region}/{service}/aws4_request"
-        return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+    @property
+    def _key(self) -> Key:
+        place = self.place
+        return place.key or Key(place.account, SECRET, place.account)
 
 
 def _object(body: bytes) -> dict[str, Any]:

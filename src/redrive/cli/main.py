@@ -18,6 +18,7 @@ _COMMANDS = {
     "move": ("redrive.cli.move", "Move a dead-letter queue's messages back, and wait for it."),
     "logs": ("redrive.cli.functions", "Show what a function wrote."),
     "invoke": ("redrive.cli.functions", "Invoke a function and print its answer."),
+    "verify": ("redrive.cli.verify", "Read all of a stopped store, and say what is damaged."),
 }
 """Each command's module and what the list of commands says of it, so that the list loads none."""
 

@@ -21,11 +21,49 @@ from redrive.store.store import StoreFailed
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 4566]")
 @click.option("--data", help="Directory that holds the state.  [default: .redrive]")
+@click.option("--keys-file", help="File of the access keys that may ask.  [default: anybody may]")
+@click.option(
+    "--authorisation",
+    type=click.Choice(["off", "on"]),
+    help="Whether policies bind the callers of a queue's own account too.  [default: off]",
+)
+@click.option(
+    "--durability",
+    type=click.Choice(["full", "relaxed"]),
+    help="Whether a reply waits until its message is synced.  [default: full]",
+)
+@click.option(
+    "--sync-ms", type=int, help="With relaxed durability, between two syncs.  [default: 100]"
+)
+@click.option(
+    "--encryption",
+    type=click.Choice(["off", "on"]),
+    help="Whether message bodies are sealed on disk.  [default: off]",
+)
+@click.option(
+    "--encryption-key-file",
+    help="File of the keys for it, made when there is none.  [default: redrive.key in --data]",
+)
 @click.option(
     "--allow-reset", is_flag=True, default=None, help="Let POST /_redrive/reset empty an account."
 )
 @click.option(
     "--drain-s", type=float, help="Seconds that SIGTERM gives to what is under way.  [default: 10]"
+)
+@click.option(
+    "--fair-share", type=float, help="Share above which a message group is noisy.  [default: 0.1]"
+)
+@click.option(
+    "--fair-in-flight-min", type=int, help="In flight, below which it is not.  [default: 30]"
+)
+@click.option(
+    "--fair-processing-s-min",
+    type=float,
+    help="Seconds of processing, below which it is not.  [default: 30]",
+)
+@click.option("--fair-window-s", type=float, help="How far back processing counts.  [default: 300]")
+@click.option(
+    "--fair-silence-s", type=float, help="Silence that makes it quiet again.  [default: 300]"
 )
 @click.option("--log-format", type=click.Choice(["auto", "text", "json"]), help="Form of the logs.")
 def serve(**flags: Any) -> None:
@@ -40,7 +78,7 @@ def serve(**flags: Any) -> None:
     set_up_logs(config.log_format)
     try:
         sys.exit(serve_app(config))
-    except (DataLocked, SchemaTooNew, StoreFailed) as error:
+    except (ConfigError, DataLocked, SchemaTooNew, StoreFailed) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from redrive.cli.client import Place
+from redrive.cli.client import SECRET, Place
 from redrive.cli.screen import Part
 
 QUEUE = "AWS::SQS::Queue"
 FUNCTION = "AWS::Lambda::Function"
-SECRET = "redrive"  # any will do: a local server checks no signatures
 
 
 class Summary:
@@ -37,11 +36,12 @@ class Summary:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which SDKs and the AWS CLI find the server."""
+        """The variables by which SDKs and the AWS CLI find the server; no key's secret is shown."""
+        key = self._place.key
+        known = {"AWS_ACCESS_KEY_ID": self._place.account, "AWS_SECRET_ACCESS_KEY": SECRET}
         return {
             "AWS_ENDPOINT_URL": self._place.endpoint,
-            "AWS_ACCESS_KEY_ID": self._place.account,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            **(known if key is None else {"AWS_ACCESS_KEY_ID": key.id}),
             "AWS_REGION": self._place.region,
             "AWS_DEFAULT_REGION": self._place.region,  # boto3 reads this one alone
         }

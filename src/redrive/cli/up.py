@@ -10,10 +10,10 @@ from typing import NoReturn
 
 import click
 
-from redrive.cli.client import find_place
+from redrive.cli.client import NoServer, Place, find_place
 from redrive.cli.project import Project, find_template, stack_name_of
 from redrive.cli.session import Session
-from redrive.config import ConfigError, load_config
+from redrive.config import Config, ConfigError, load_config, load_keys
 from redrive.services.stacks.model import World
 
 
@@ -53,16 +53,31 @@ def up(
     try:
         path = find_template(template, Path.cwd())
         config = load_config(Path.cwd(), os.environ, {"data": data, "port": port})
-    except (FileNotFoundError, ConfigError) as error:
+        folder = Path(config.data).absolute()
+        place = _place(config, folder)
+    except (FileNotFoundError, ConfigError, NoServer) as error:
         raise click.ClickException(str(error)) from None
-    folder = Path(config.data).absolute()
-    place = find_place(os.environ, folder)
     world = World.named(place.account, place.region, stack_name or stack_name_of(path))
     project = Project(path, _values(parameters), world, folder / "packages")
     # A process manager's SIGTERM ends us as a person's Ctrl-C does: drained, with exit code 0.
     signal.signal(signal.SIGTERM, _interrupt)
     session = Session(project, place, folder, config.port, as_json=as_json)
     sys.exit(session.run(is_watching=not no_watch, is_detaching=detach))
+
+
+def _place(config: Config, folder: Path) -> Place:
+    """Return as whom the server is asked; one with keys says whose account a key is."""
+    place = find_place(os.environ, folder)
+    keys = load_keys(config)
+    if not keys:
+        return place._replace(key=None)
+    known = keys.get(place.key.id) if place.key is not None else None
+    if known is None:
+        raise ConfigError(
+            f"the server asks for signatures with a key of {config.keys_file}: set"
+            " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        )
+    return place._replace(account=known.account)
 
 
 def _values(parameters: tuple[str, ...]) -> dict[str, str]:

@@ -13,12 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.policies import Policy
 from redrive.core.time import Millis
 
 # The wire's values: what JSON can say, plus bytes for blobs. The TypedDicts of each service narrow
 # them.
 Params = Mapping[str, Any]
 Result = Mapping[str, Any]
+
+
+class Session(NamedTuple):
+    """What a caller brings along to be judged by.
+
+    policy: the identity's own, None when it may do everything in its account. facts: condition keys
+    of the request, in lower case, such as aws:sourceip.
+    """
+
+    policy: Policy | None
+    facts: Mapping[str, str]
 
 
 class Caller(NamedTuple):
@@ -30,8 +42,9 @@ class Caller(NamedTuple):
 
     account: str
     region: str
-    principal: str  # an ARN, for policies: arn:aws:iam::<account>:root unless a role was assumed
-    sender_id: str  # what SQS shows as SenderId
+    principal: str  # an ARN, for policies: arn:aws:iam::<account>:root, or a user's
+    sender_id: str  # what SQS shows as SenderId: the account, or a user's unique id
+    session: Session | None = None  # None: not judged in its own account (authorisation is off)
 
 
 class Context(NamedTuple):

@@ -17,6 +17,7 @@ MESSAGE_BYTES_MIN = 1_024  # API_SetQueueAttributes, MaximumMessageSize
 MESSAGE_BYTES_MAX = 1_048_576
 MESSAGE_ATTRIBUTES_MAX = 10  # Developer Guide, "Message attributes"
 IN_FLIGHT_MAX = 120_000  # Developer Guide, "Quotas related to messages"
+DEDUPLICATION_MS = 5 * MINUTE_MS  # Developer Guide, "Exactly-once processing"; receive attempts too
 PURGE_INTERVAL_MS = 60 * SECOND_MS  # API_PurgeQueue
 RECREATE_MS = 60 * SECOND_MS  # API_DeleteQueue
 MOVE_RATE_MAX = 500  # API_StartMessageMoveTask, messages a second
@@ -24,6 +25,9 @@ MOVE_TASKS_ACTIVE_MAX = 100  # Developer Guide, "Dead-letter queue redrive", for
 MOVE_TASK_MS_MAX = 36 * HOUR_MS  # the same page
 LIST_RESULTS_MAX = 1_000  # API_ListQueues, MaxResults
 POLICY_BYTES_MAX = 8_192  # Developer Guide, "Quotas related to policies"
+POLICY_STATEMENTS_MAX = 20  # the same page
+POLICY_PRINCIPALS_MAX = 50  # the same page
+POLICY_CONDITIONS_MAX = 10  # the same page; it does not say of what, we take it of a statement
 PERMISSION_ACTIONS_MAX = 7  # API_AddPermission
 TAGS_MAX = 50  # Developer Guide, "Cost allocation tags"
 

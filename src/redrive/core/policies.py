@@ -1,61 +1,149 @@
-"""Evaluate resource policies: may this principal do this action on this resource?
+"""Evaluate policies: may this principal do this action on this resource? Pure.
 
-Deny wins over Allow; without a matching Allow the answer is no. A condition that this file does not
-know never matches in an Allow and always matches in a Deny, so that ignorance cannot open a door.
+Deny wins over Allow; without a matching Allow the answer is no. A condition that nobody can judge
+never matches in an Allow and always matches in a Deny, so that ignorance cannot open a door.
 AWS: IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from enum import Enum
+from typing import Any, NamedTuple
+
+from redrive.core.conditions import Condition, compile_conditions
+from redrive.core.wildcards import (
+    ArnPattern,
+    Facts,
+    Pattern,
+    compile_arn_pattern,
+    compile_pattern,
+)
 
 
-def is_policy(value: object) -> TypeGuard[Mapping[str, Any]]:
-    """Tell whether a JSON value has the form of a policy; only then may it be evaluated.
+class Verdict(Enum):
+    """What one policy says of a request.
 
-    AWS: IAM User Guide, "Grammar of the IAM JSON policy language".
+    DELEGATED: it allows the caller's account, whose own policies say to whom it passes that on.
     """
-    if not isinstance(value, Mapping):
-        return False
-    statements = _listed(value.get("Statement"))
-    return bool(statements) and all(map(_is_statement, statements))
+
+    SILENT = "silent"
+    DELEGATED = "delegated"
+    ALLOWED = "allowed"
+    DENIED = "denied"
 
 
-def _is_statement(value: object) -> bool:
-    if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
-        return False
-    blocks = value.get("Condition") or {}
-    return isinstance(blocks, Mapping) and all(isinstance(b, Mapping) for b in blocks.values())
-
-
-def is_allowed(
-    policy: Mapping[str, Any],
-    *,
-    principal: str,
-    action: str,
-    resource: str,
-    conditions: Mapping[str, str] | None = None,
-) -> bool:
-    """Tell whether `policy` lets `principal` (an ARN) do `action` (`sqs:SendMessage`) on
-    `resource`.
-
-    conditions holds the request's condition keys in lower case, such as aws:sourcearn.
+class Asked(NamedTuple):
+    """A request, as policies see it. principal: an ARN, or a service's name such as
+    sns.amazonaws.com.
     """
-    allowed = False
-    for statement in _listed(policy.get("Statement")):
-        is_deny = statement.get("Effect") == "Deny"
-        if not (
-            _concerns(statement, principal)
-            and _covers(statement, "Action", action.lower(), fold=True)
-            and _covers(statement, "Resource", resource)
-            and _conditions_hold(statement.get("Condition") or {}, conditions or {}, is_deny)
+
+    principal: str
+    action: str  # sqs:SendMessage
+    resource: str  # an ARN, or * for what concerns no single resource
+    facts: Facts
+
+
+class _Principals(NamedTuple):
+    """Whom a Principal element names."""
+
+    anyone: bool = False
+    accounts: frozenset[str] = frozenset()
+    arns: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+
+    def name(self, principal: str) -> Verdict:
+        """Tell whether and how a principal is named: SILENT, DELEGATED or ALLOWED."""
+        if self.anyone or principal in self.arns or principal in self.services:
+            return Verdict.ALLOWED
+        parts = principal.split(":")
+        if len(parts) < 6 or parts[4] not in self.accounts:
+            return Verdict.SILENT
+        return Verdict.ALLOWED if parts[5] == "root" else Verdict.DELEGATED
+
+
+class _Matches(NamedTuple):
+    """An Action or Resource element, or its Not form."""
+
+    patterns: tuple[Pattern | ArnPattern, ...]
+    is_negated: bool
+
+    def cover(self, text: str, facts: Facts) -> bool:
+        return any(each.matches(text, facts) for each in self.patterns) != self.is_negated
+
+
+class Statement(NamedTuple):
+    """One statement, compiled. principals: None in an identity's policy, which names nobody."""
+
+    is_deny: bool
+    principals: _Principals | None
+    excludes: bool  # principals are those of a NotPrincipal
+    actions: _Matches
+    resources: _Matches
+    conditions: tuple[Condition, ...]
+
+    def match(self, asked: Asked) -> Verdict:
+        """Tell what the statement says: SILENT when it does not concern the request."""
+        named = self._name(asked.principal)
+        if (
+            named is Verdict.SILENT
+            or not self.actions.cover(asked.action.lower(), asked.facts)
+            or not self.resources.cover(asked.resource, asked.facts)
         ):
-            continue
-        if is_deny:
-            return False
-        allowed = allowed or statement.get("Effect") == "Allow"
-    return allowed
+            return Verdict.SILENT
+        for condition in self.conditions:
+            holds = condition.holds(asked.facts)
+            if not (self.is_deny if holds is None else holds):
+                return Verdict.SILENT
+        return Verdict.DENIED if self.is_deny else named
+
+    def _name(self, principal: str) -> Verdict:
+        if self.principals is None:
+            return Verdict.ALLOWED
+        named = self.principals.name(principal)
+        if not self.excludes:
+            return named
+        return Verdict.ALLOWED if named is Verdict.SILENT else Verdict.SILENT
+
+
+Policy = tuple[Statement, ...]
+
+
+def judge(policy: Policy, asked: Asked) -> Verdict:
+    """Return what a policy says of a request."""
+    found = Verdict.SILENT
+    for statement in policy:
+        verdict = statement.match(asked)
+        if verdict is Verdict.DENIED:
+            return verdict
+        if verdict is Verdict.ALLOWED or found is Verdict.SILENT:
+            found = verdict
+    return found
+
+
+def compile_policy(document: Mapping[str, Any], *, names_principals: bool = True) -> Policy:
+    """Compile a policy whose form `policy_grammar` has found good.
+
+    names_principals: True for a resource's policy, False for an identity's. Values of a wrong type
+    match nothing.
+    """
+    variables = document.get("Version") == "2012-10-17"
+    return tuple(
+        _statement(each, variables, names_principals) for each in _listed(document["Statement"])
+    )
+
+
+def _statement(given: Mapping[str, Any], variables: bool, names_principals: bool) -> Statement:
+    excludes = "NotPrincipal" in given
+    named = given.get("NotPrincipal" if excludes else "Principal")
+    return Statement(
+        given["Effect"] == "Deny",
+        _principals(named) if names_principals else None,
+        excludes,
+        _matches(given, "Action", lambda text: compile_pattern(text.lower())),
+        _matches(given, "Resource", lambda text: compile_arn_pattern(text, variables=variables)),
+        compile_conditions(given.get("Condition") or {}, variables=variables),
+    )
 
 
 def _listed(value: Any) -> list[Any]:
@@ -64,90 +152,28 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def _concerns(statement: Mapping[str, Any], principal: str) -> bool:
-    if "NotPrincipal" in statement:
-        return not _names_principal(statement["NotPrincipal"], principal)
-    return _names_principal(statement.get("Principal"), principal)
-
-
-def _covers(statement: Mapping[str, Any], element: str, text: str, *, fold: bool = False) -> bool:
-    """Tell whether Action or Resource, or its Not form, covers `text`; Resource may be left out."""
-    if f"Not{element}" in statement:
-        return not _matches_any(statement[f"Not{element}"], text, fold=fold)
+def _matches(given: Mapping[str, Any], element: str, compile_one: Any) -> _Matches:
+    """Compile an element or its Not form; a Resource that is left out is the policy's own."""
+    is_negated = f"Not{element}" in given
     default = "*" if element == "Resource" else None
-    return _matches_any(statement.get(element, default), text, fold=fold)
+    texts = _listed(given[f"Not{element}"] if is_negated else given.get(element, default))
+    return _Matches(tuple(compile_one(text) for text in texts if isinstance(text, str)), is_negated)
 
 
-def _names_principal(named: Any, principal: str) -> bool:
+def _principals(named: Any) -> _Principals:
     if named == "*":
-        return True
+        return _Principals(anyone=True)
     if not isinstance(named, Mapping):
-        return False
-    account = principal.split(":")[4] if principal.count(":") >= 5 else principal
-    service = principal if principal.endswith(".amazonaws.com") else None
-    if service is not None:
-        return service in _listed(named.get("Service"))
-    wanted = {"*", account, f"arn:aws:iam::{account}:root", principal}
-    return any(isinstance(name, str) and name in wanted for name in _listed(named.get("AWS")))
-
-
-def _matches_any(patterns: Any, text: str, *, fold: bool = False) -> bool:
-    return any(
-        _matches(pattern.lower() if fold else pattern, text)
-        for pattern in _listed(patterns)
-        if isinstance(pattern, str)
-    )
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Match * and ?, in time bounded by the product of the lengths whatever the pattern."""
-    at = place = resume = 0
-    star = -1
-    while place < len(text):
-        sign = pattern[at] if at < len(pattern) else ""
-        if sign == "*":
-            star, resume = at, place
-            at += 1
-        elif sign and sign in ("?", text[place]):
-            at += 1
-            place += 1
-        elif star >= 0:
-            resume += 1
-            at, place = star + 1, resume
+        return _Principals()
+    accounts, arns = set(), set()
+    names = [name for name in _listed(named.get("AWS")) if isinstance(name, str)]
+    for name in names:
+        parts = name.split(":")
+        if name.isdigit():
+            accounts.add(name)
+        elif len(parts) == 6 and parts[5] == "root":
+            accounts.add(parts[4])
         else:
-            return False
-    return not pattern[at:].strip("*")
-
-
-def _conditions_hold(blocks: Mapping[str, Any], request: Mapping[str, str], is_deny: bool) -> bool:
-    for operator, keys in blocks.items():
-        for key, wanted in keys.items():
-            holds = _condition_holds(operator, request.get(key.lower()), _listed(wanted))
-            if holds is None:
-                holds = is_deny
-            if not holds:
-                return False
-    return True
-
-
-def _condition_holds(operator: str, value: str | None, wanted: list[Any]) -> bool | None:
-    """Return whether one key's condition holds; None when the operator is unknown."""
-    name = operator
-    if name.endswith("IfExists"):
-        if value is None:
-            return True
-        name = name.removesuffix("IfExists")
-    negated = name in ("StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike")
-    name = name.replace("Not", "", 1) if negated else name
-    if value is None:
-        return negated
-    texts = [str(item) for item in wanted]
-    if name == "StringEquals":
-        found = value in texts
-    elif name in ("StringLike", "ArnEquals", "ArnLike"):
-        found = _matches_any(texts, value)
-    elif name == "StringEqualsIgnoreCase" or name == "Bool":
-        found = value.lower() in [text.lower() for text in texts]
-    else:
-        return None
-    return found != negated
+            arns.add(name)
+    services = frozenset(each for each in _listed(named.get("Service")) if isinstance(each, str))
+    return _Principals("*" in names, frozenset(accounts), frozenset(arns), services)

@@ -47,7 +47,7 @@ from redrive.runtime.parents import SCRIPT, ParentKey, Parents, parent_key
 from redrive.runtime.pool import Action, Bind, Kill, Pool, Start, Use
 from redrive.runtime.process import pipe_pair, socket_pair
 from redrive.runtime.reactor import Handle, LogChunk, Reactor
-from redrive.runtime.variables import INHERITED, child_config, function_variables
+from redrive.runtime.variables import INHERITED, Lend, child_config, function_variables
 
 FORK_MS_MAX = 20_000
 """Longer than a parent's start or one import may take."""
@@ -91,16 +91,18 @@ class Executor:
         init_ms: int = INIT_MS_MAX,
         extra_site_path: Path | None = None,
         inherited: dict[str, str] | None = None,
+        lend: Lend | None = None,
     ) -> None:
         """Start nothing yet.
 
         idle_ms: how long an environment may be idle; keep_warm of each kind may for ever.
         log_bytes_max: what is kept of one invocation's output. extra_site_path: a folder with
         boto3, offered to functions that bring none. inherited: the variables to choose from in
-        place of this process's own.
+        place of this process's own. lend: an account's key, where functions have to sign.
         """
         self._reactor = reactor
         self._endpoint_url = endpoint_url
+        self._lend = lend
         self._on_log = on_log
         self._idle_ms = idle_ms
         self._log_bytes_max = log_bytes_max
@@ -289,6 +291,7 @@ class Executor:
                 stream=live.stream,
                 inherited=self._inherited,
                 runtime_dir=str(SCRIPT.parent),
+                lend=self._lend,
             ),
             folders=key.folders,
             stream=live.stream,

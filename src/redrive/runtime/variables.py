@@ -7,10 +7,13 @@ before the user's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redrive.core.effects import Environment
+from redrive.core.keys import Key
+
+Lend = Callable[[str], Key]
 
 INHERITED = ("PATH", "HOME", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All that a function sees of the server's environment: where programs, libraries and the machine's
@@ -29,8 +32,16 @@ def function_variables(
     stream: str,
     inherited: Mapping[str, str],
     runtime_dir: str,
+    lend: Lend | None = None,
 ) -> dict[str, str]:
-    """Return all variables of one environment."""
+    """Return all variables of one environment.
+
+    lend gives the key with which an account's functions call back; without it the access key is the
+    account, which a server without keys takes at its word.
+    """
+    key = Key(environment.account, "redrive", environment.account, token="redrive")
+    if lend is not None:
+        key = lend(environment.account)
     values = {name: inherited[name] for name in INHERITED if name in inherited}
     values |= {
         "LANG": "en_US.UTF-8",
@@ -40,9 +51,9 @@ def function_variables(
     }
     values.update(environment.variables)
     values |= {
-        "AWS_ACCESS_KEY_ID": environment.account,
-        "AWS_SECRET_ACCESS_KEY": "redrive",
-        "AWS_SESSION_TOKEN": "redrive",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": key.token or "",
         "AWS_REGION": environment.region,
         "AWS_DEFAULT_REGION": environment.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{environment.runtime}",

@@ -17,7 +17,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?")
+_HOST = re.compile(
+    r"(?P<name>\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,126})"
+    r"(:(?P<port>\d{1,5}))?"
+)
 _ORIGIN = re.compile(r"https?://(?P<authority>[^/?#@\s]+)(?=[/?#]|\Z)")
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 

@@ -12,6 +12,14 @@ from redrive.core.time import Millis
 _REFILL_BYTES = 4_096
 
 
+def wall_ms() -> Millis:
+    """Return what the wall clock says, which may be earlier than what it said before.
+
+    Only the age of signatures is judged by it: theirs is a wall clock too.
+    """
+    return Millis(time.time_ns() // 1_000_000)
+
+
 class SystemClock:
     """Wall-clock milliseconds that never go back, across restarts too.
 

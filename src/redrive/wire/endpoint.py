@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from redrive.core.effects import Caller, Result
+from redrive.core.effects import Caller, Result, Session
 from redrive.core.errors import ServiceError
 from redrive.wire.faults import Error, write_fault
-from redrive.wire.messages import Fault, Incoming, Request, Response
+from redrive.wire.messages import Fault, Incoming, Request, Response, Route
 from redrive.wire.model import Model
 from redrive.wire.routing import Router
-from redrive.wire.sigv4 import Scopes
+from redrive.wire.signatures import Verifier, mismatch, spelled
+from redrive.wire.sigv4 import Scopes, Signed
 
 BODY_BYTES_MAX = 70_167_211
 """The largest body that any served operation takes: CreateFunction with a zip inside.
@@ -31,7 +32,8 @@ class Endpoint:
     """Reads requests for some services and writes their answers. It holds no connection.
 
     own_models names models beyond botocore's: service -> a service-2.json, or the directory of one.
-    Model files are read when a request first needs them.
+    Model files are read when a request first needs them. verifier: checks every signature; without
+    one, callers are whom they say. is_judging: authorisation is on, so that callers get a session.
     """
 
     body_bytes_max = BODY_BYTES_MAX
@@ -40,9 +42,14 @@ class Endpoint:
         self,
         services: Sequence[str] = ("sqs", "lambda", "sts"),
         own_models: Mapping[str, Path] = _NO_MODELS,
+        verifier: Verifier | None = None,
+        *,
+        is_judging: bool = False,
     ) -> None:
         self._router = Router(services, own_models)
         self._scopes = Scopes()
+        self._verifier = verifier
+        self._is_judging = is_judging
 
     def read(self, request: Request) -> Incoming:
         """Return what a request asks for, parsed and checked against the model.
@@ -50,24 +57,35 @@ class Endpoint:
         Raises Fault, which holds AWS's error and the protocol to tell it in.
         """
         try:
-            signed = self._scopes.read(request.headers.get("authorization"), request.target)
+            signed = (
+                self._scopes.read(request.headers.get("authorization"), request.target)
+                if self._verifier is None
+                else self._verifier.check(request)
+            )
         except ServiceError as error:
             raise self._unsigned_fault(request, error) from None
         route = self._router.find(request, signed.service)
+        if self._verifier is not None:
+            self._check_service(route, signed)
         try:
             params = route.parse(request)
         except ServiceError as error:
             raise Fault(
                 error, protocol=route.protocol, service=route.service, operation=route.operation
             ) from None
-        return Incoming(route.service, route.operation, params, signed.caller, route)
+        caller = _in_session(signed, request) if self._is_judging else signed.caller
+        return Incoming(route.service, route.operation, params, caller, route)
 
     def caller(self, request: Request) -> Caller:
         """Return who a request comes from, whatever it asks for. Raises Fault."""
         try:
-            return self._scopes.read(request.headers.get("authorization"), request.target).caller
+            if self._verifier is not None:
+                signed = self._verifier.check(request)
+            else:
+                signed = self._scopes.read(request.headers.get("authorization"), request.target)
         except ServiceError as error:
-            raise Fault(error, protocol="json") from None
+            raise Fault(spelled(error, "json"), protocol="json") from None
+        return _in_session(signed, request) if self._is_judging else signed.caller
 
     def reply(self, incoming: Incoming, result: Result, request_id: str) -> Response:
         """Return the response that carries an operation's result."""
@@ -100,7 +118,33 @@ class Endpoint:
         try:
             route = self._router.find(request, "")
         except Fault as fault:
+            error = spelled(error, fault.protocol)
             return Fault(error, protocol=fault.protocol, service=fault.service)
-        return Fault(
-            error, protocol=route.protocol, service=route.service, operation=route.operation
-        )
+        return _fault(route, error)
+
+    def _check_service(self, route: Route, signed: Signed) -> None:
+        """Refuse what was signed for another service. Raises Fault."""
+        wanted = self.model(route.service).signing_name
+        if signed.service != wanted:
+            raise _fault(
+                route, mismatch(f"Credential should be scoped to correct service: '{wanted}'.")
+            )
+
+
+def _fault(route: Route, error: ServiceError) -> Fault:
+    return Fault(
+        spelled(error, route.protocol),
+        protocol=route.protocol,
+        service=route.service,
+        operation=route.operation,
+    )
+
+
+def _in_session(signed: Signed, request: Request) -> Caller:
+    """Return a caller with what it is judged by: its policy, and what the request says of it."""
+    facts = {"aws:sourceip": request.peer} if request.peer else {}
+    for header, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
+        value = request.headers.get(header)
+        if value is not None:
+            facts[key] = value
+    return signed.caller._replace(session=Session(signed.policy, facts))

@@ -20,6 +20,7 @@ class Request(NamedTuple):
     target: str  # the raw path and query, still percent-encoded
     headers: Mapping[str, str]  # names in lower case
     body: bytes
+    peer: str = ""  # the address that it came from
 
 
 class Response(NamedTuple):

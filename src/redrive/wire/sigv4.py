@@ -1,7 +1,7 @@
 """Who signs: the credential scope of a request (AWS Signature Version 4), parsed.
 
-A signature is not checked here; `Signed` carries all that a check needs, and that check belongs in
-this file, between reading the scope and trusting it.
+No signature is checked here: without configured keys who asks is who they say they are. With keys
+`signatures.Verifier` is asked instead.
 
 Invariant: whatever the header holds, the answer is a scope or a ServiceError.
 """
@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from redrive.core.effects import Caller
 from redrive.core.errors import ServiceError
+from redrive.core.policies import Policy
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -29,12 +30,15 @@ _PARTS = ("Credential", "Signature", "SignedHeaders")
 
 
 class Signed(NamedTuple):
-    """A credential scope and its caller. service is "" when nothing was signed."""
+    """A credential scope and its caller. service is "" when nothing was signed; policy is the
+    identity's own, None when it may do everything in its account.
+    """
 
     access_key: str
     date: str
     service: str
     caller: Caller
+    policy: Policy | None = None
 
 
 def caller_of(access_key: str, region: str) -> Caller:
@@ -73,7 +77,7 @@ class Scopes:
             or "Signature=" not in authorization
             or not authorization.startswith(_ALGORITHMS)
         ):
-            raise _incomplete(_missing_parts(authorization))
+            raise incomplete(missing_parts(authorization))
         end = authorization.find(",", start)
         credential = authorization[start + 11 : end if end >= 0 else None]
         known = self._known.get(credential)
@@ -83,16 +87,7 @@ class Scopes:
         known = self._known.get(credential)
         if known is not None:
             return known
-        parts = credential.strip().split("/")
-        if len(parts) == 4:
-            # Version 4a signs for any region and leaves it out of the scope.
-            parts.insert(2, DEFAULT_REGION)
-        if len(parts) != 5 or not all(parts) or not _REGION.fullmatch(parts[2]):
-            raise _incomplete(
-                "Credential must have exactly 5 slash-delimited elements, "
-                f"e.g. keyid/date/region/service/term, got '{credential}'"
-            )
-        access_key, date, region, service, _ = parts
+        access_key, date, region, service, _ = split_credential(credential)
         signed = Signed(access_key, date, service, caller_of(access_key, region))
         if len(self._known) >= SCOPES_KEPT_MAX:
             self._known.clear()
@@ -100,11 +95,28 @@ class Scopes:
         return signed
 
 
-def _missing_parts(authorization: str) -> str:
+def split_credential(credential: str) -> tuple[str, str, str, str, str]:
+    """Return access key, day, region, service and terminator. Raises ServiceError."""
+    parts = credential.strip().split("/")
+    if len(parts) == 4:
+        # Version 4a signs for any region and leaves it out of the scope.
+        parts.insert(2, DEFAULT_REGION)
+    if len(parts) != 5 or not all(parts) or not _REGION.fullmatch(parts[2]):
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, "
+            f"e.g. keyid/date/region/service/term, got '{credential}'"
+        )
+    access_key, day, region, service, terminator = parts
+    return access_key, day, region, service, terminator
+
+
+def missing_parts(authorization: str) -> str:
+    """Return AWS's words for what an Authorization header lacks."""
     missing = [name for name in _PARTS if f"{name}=" not in authorization]
     told = [f"Authorization header requires '{name}' parameter." for name in missing]
     return " ".join([*told, f"Authorization={authorization.partition(' ')[0]}"])
 
 
-def _incomplete(message: str) -> ServiceError:
+def incomplete(message: str) -> ServiceError:
+    """Return AWS's error for a signature that cannot be read."""
     return ServiceError("IncompleteSignature", message, status=400)

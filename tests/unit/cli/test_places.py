@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from redrive.cli.client import Client, NoServer, Place, find_place
+from redrive.cli.client import SECRET, Client, NoServer, Place, find_key, find_place
 from redrive.cli.main import cli
 from redrive.cli.project import find_template, stack_name_of
 from redrive.cli.screen import duration, ordinal, shortened
 from redrive.cli.summary import Summary
+from redrive.core.keys import Key
 
 LOCK = "redrive 0.1.0, process 4711, http://127.0.0.1:5001\n"
 
@@ -52,7 +53,67 @@ def test_account_and_region(
     tmp_path: Path, environment: dict[str, str], account: str, region: str
 ) -> None:
     """A twelve-digit access key is the account; the region is AWS_REGION's."""
-    assert find_place(environment, tmp_path)[1:] == (account, region)
+    assert find_place(environment, tmp_path)[1:3] == (account, region)
+
+
+CREDENTIALS = """
+[default]
+aws_access_key_id = AKIADEFAULT
+aws_secret_access_key = default-secret
+[mine]
+aws_access_key_id = 111122223333
+aws_secret_access_key = my-secret
+aws_session_token = my-token
+[sso]
+sso_session = x
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, ("AKIADEFAULT", "default-secret", None)),
+        ({"AWS_PROFILE": "mine"}, ("111122223333", "my-secret", "my-token")),
+        ({"AWS_DEFAULT_PROFILE": "mine"}, ("111122223333", "my-secret", "my-token")),
+        ({"AWS_PROFILE": "sso"}, None),
+        ({"AWS_PROFILE": "none"}, None),
+        ({"AWS_ACCESS_KEY_ID": "AKIA", "AWS_PROFILE": "mine"}, ("AKIA", SECRET, None)),
+        (
+            {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"},
+            ("A", "s", "t"),
+        ),
+    ],
+)
+def test_credentials(
+    tmp_path: Path, environment: dict[str, str], found: tuple[str, str, str | None] | None
+) -> None:
+    """AWS's variables win; then the profile, in the home directory or where it is said to be."""
+    (tmp_path / ".aws").mkdir()
+    file = tmp_path / ".aws" / "credentials"
+    file.write_text(CREDENTIALS)
+    for place in ({"HOME": str(tmp_path)}, {"AWS_SHARED_CREDENTIALS_FILE": str(file)}):
+        key = find_key({**place, **environment})
+        assert (key and (key.id, key.secret, key.token)) == found
+    assert find_key({"HOME": str(tmp_path / "nobody")}) is None
+
+
+def test_a_credentials_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is named, and nothing of it is shown."""
+    file = tmp_path / "credentials"
+    file.write_text("aws_secret_access_key = secret-without-a-section")
+    with pytest.raises(NoServer, match="credentials cannot be read") as caught:
+        find_key({"AWS_SHARED_CREDENTIALS_FILE": str(file)})
+    assert "secret-without" not in str(caught.value)
+
+
+def test_the_summary_shows_no_secret() -> None:
+    """Of a configured key only the id is part of the line to paste."""
+    told = {"StackName": "s", "Resources": [], "Outputs": []}
+    key = Key("AKIA", "very-secret", "111122223333")
+    shown = Summary(told, Place("http://127.0.0.1:1", "111122223333", "us-east-1", key))
+    assert shown.environment["AWS_ACCESS_KEY_ID"] == "AKIA"
+    assert "very-secret" not in str(shown.environment)
+    assert "AWS_SECRET_ACCESS_KEY" not in shown.environment
 
 
 @pytest.mark.parametrize("endpoint", ["https://example.com", "http://", "ftp://x"])
@@ -194,3 +255,19 @@ def test_summary() -> None:
         "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=000000000000"
         " AWS_SECRET_ACCESS_KEY=redrive AWS_REGION=us-east-1" in text
     )
+
+
+def test_up_needs_a_key_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server with keys would refuse what `up` asks, so it says so before it starts one."""
+    (tmp_path / "template.yaml").write_text("Resources: {}")
+    (tmp_path / "redrive.toml").write_text('keys_file = "keys.toml"')
+    keys = tmp_path / "keys.toml"
+    keys.write_text('[AKIAKNOWN]\nsecret = "sixteen-or-more-characters"\n')
+    keys.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    nobody = {"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_ACCESS_KEY_ID": None}
+    for given in (nobody, {**nobody, "AWS_ACCESS_KEY_ID": "AKIAOTHER"}):
+        told = CliRunner().invoke(cli, ["up"], env=given)
+        assert told.exit_code == 1
+        assert "asks for signatures with a key of keys.toml: set AWS_ACCESS_KEY_ID" in told.output
+    assert not (tmp_path / ".redrive").exists()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from redrive.core.policies import is_allowed, is_policy
+from redrive.core.policies import Asked, Verdict, compile_policy, judge
+from redrive.core.wildcards import Facts
 
 US, THEM = "000000000000", "111122223333"
 ARN = f"arn:aws:sqs:us-east-1:{US}:q"
@@ -23,17 +24,23 @@ def statement(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def allowed(*statements: dict[str, Any], **request: Any) -> bool:
+def verdict(*statements: dict[str, Any], facts: Facts | None = None, **request: str) -> Verdict:
     asked = {
         "principal": f"arn:aws:iam::{THEM}:root",
         "action": "sqs:SendMessage",
         "resource": ARN,
         **request,
     }
-    return is_allowed({"Statement": list(statements)}, **asked)
+    policy = compile_policy({"Version": "2012-10-17", "Statement": list(statements)})
+    return judge(policy, Asked(**asked, facts=facts or {}))
+
+
+def allowed(*statements: dict[str, Any], facts: Facts | None = None, **request: str) -> bool:
+    return verdict(*statements, facts=facts, **request) in (Verdict.ALLOWED, Verdict.DELEGATED)
 
 
 ROLE = f"arn:aws:iam::{THEM}:role/r"
+USER = f"arn:aws:iam::{THEM}:user/alice"
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("plain", {}, {}, True),
     ("other action", {}, {"action": "sqs:ReceiveMessage"}, False),
@@ -77,7 +84,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {"principal": "s3.amazonaws.com"},
         False,
     ),
-    ("effect in another case", {"Effect": "allow"}, {}, False),
+    ("a part of an ARN", {"Resource": "arn:aws:sqs:*:*:q"}, {}, True),
+    ("an ARN's beginning", {"Resource": "arn:aws:sqs"}, {}, True),
+    ("another ARN's beginning", {"Resource": "arn:aws:sns"}, {}, False),
+    ("no star reaches over a colon", {"Resource": "arn:aws:sqs:*:q"}, {}, False),
+    ("a user", {"Principal": {"AWS": [USER]}}, {"principal": USER}, True),
+    ("another user", {"Principal": {"AWS": [USER]}}, {"principal": USER + "2"}, False),
 ]
 
 
@@ -93,34 +105,99 @@ def test_one_statement(
         assert allowed(everything, denial, **request_changes) != expected
 
 
-SOURCE = {"aws:sourcearn": "arn:aws:sns:us-east-1:0:topic", "aws:securetransport": "true"}
-CONDITIONS: list[tuple[dict[str, Any], bool | None]] = [
-    ({"ArnEquals": {"aws:SourceArn": "arn:aws:sns:us-east-1:0:topic"}}, True),
-    ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:t*"}}, True),
-    ({"StringEquals": {"aws:SourceArn": ["x", "arn:aws:sns:us-east-1:0:topic"]}}, True),
-    ({"StringEquals": {"aws:SourceArn": "arn:aws:sns:*"}}, False),
-    ({"StringLike": {"aws:SourceArn": "*:topic"}}, True),
-    ({"StringNotLike": {"aws:SourceArn": "*:topic"}}, False),
-    ({"StringNotEquals": {"aws:SourceArn": "x"}}, True),
-    ({"StringNotEquals": {"aws:Missing": "x"}}, True),
-    ({"StringEquals": {"aws:Missing": "x"}}, False),
-    ({"StringEqualsIfExists": {"aws:Missing": "x"}}, True),
-    ({"StringEqualsIgnoreCase": {"aws:SourceArn": "ARN:AWS:SNS:us-east-1:0:topic"}}, True),
-    ({"Bool": {"aws:SecureTransport": True}}, True),
-    ({"Bool": {"aws:SecureTransport": "false"}}, False),
-    ({"ArnEquals": {"aws:SourceArn": "*"}, "Bool": {"aws:SecureTransport": "false"}}, False),
-    ({"IpAddress": {"aws:SourceArn": "10.0.0.0/8"}}, None),
-    ({"ForAnyValue:StringEquals": {"aws:SourceArn": "x"}}, None),
-    ({"Madeup": {"aws:SourceArn": "x"}}, None),
+@pytest.mark.parametrize(
+    ("named", "principal", "found"),
+    [
+        (THEM, f"arn:aws:iam::{THEM}:root", Verdict.ALLOWED),
+        (THEM, USER, Verdict.DELEGATED),
+        (f"arn:aws:iam::{THEM}:root", USER, Verdict.DELEGATED),
+        (USER, USER, Verdict.ALLOWED),
+        ("*", USER, Verdict.ALLOWED),
+        ([THEM, USER], USER, Verdict.ALLOWED),
+        ([THEM, US], f"arn:aws:iam::{US}:user/bob", Verdict.DELEGATED),
+        (US, USER, Verdict.SILENT),
+        (THEM, "lambda.amazonaws.com", Verdict.SILENT),
+    ],
+)
+def test_naming_an_account_is_not_naming_its_users(
+    named: Any, principal: str, found: Verdict
+) -> None:
+    """An account passes on what it was allowed by policies of its own; a denial hits all of it."""
+    assert verdict(statement(Principal={"AWS": named}), principal=principal) is found
+    denial = statement(Principal={"AWS": named}, Effect="Deny")
+    everybody = statement(Principal="*")
+    wanted = Verdict.ALLOWED if found is Verdict.SILENT else Verdict.DENIED
+    assert verdict(everybody, denial, principal=principal) is wanted
+
+
+def test_the_plainest_permission_counts() -> None:
+    """Who is allowed by name needs nothing of the account, whatever else the policy says."""
+    both = [statement(Principal={"AWS": THEM}), statement(Principal={"AWS": USER})]
+    assert verdict(*both, principal=USER) is Verdict.ALLOWED
+    assert verdict(*reversed(both), principal=USER) is Verdict.ALLOWED
+
+
+def test_an_identitys_policy_names_nobody() -> None:
+    """Its statements concern whoever holds it."""
+    document = {"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": ARN}}
+    policy = compile_policy(document, names_principals=False)
+    assert judge(policy, Asked(USER, "sqs:SendMessage", ARN, {})) is Verdict.ALLOWED
+    assert judge(policy, Asked(USER, "sqs:SendMessage", ARN + "2", {})) is Verdict.SILENT
+    assert judge(policy, Asked(USER, "lambda:SendMessage", ARN, {})) is Verdict.SILENT
+
+
+VARIABLES: list[tuple[str, str, bool]] = [
+    ("arn:aws:sqs:*:*:${aws:username}-*", "alice-orders", True),
+    ("arn:aws:sqs:*:*:${aws:username}-*", "bob-orders", False),
+    ("arn:aws:sqs:*:*:${AWS:UserName}", "alice", True),
+    ("arn:aws:sqs:*:*:${aws:missing}", "", False),
+    ("arn:aws:sqs:*:*:${aws:missing, 'q'}", "q", True),
+    ("arn:aws:sqs:*:*:${aws:star}", "*", True),
+    ("arn:aws:sqs:*:*:${aws:star}", "anything", False),
+    ("arn:aws:sqs:*:*:${*}", "*", True),
+    ("arn:aws:sqs:*:*:${*}", "anything", False),
+    ("arn:aws:sqs:*:${aws:account}:q", "q", True),
+    ("arn:aws:sqs:*:*:${aws:username", "alice", False),
 ]
 
 
-@pytest.mark.parametrize(("condition", "holds"), CONDITIONS)
-def test_conditions(condition: dict[str, Any], holds: bool | None) -> None:
-    """An unknown operator never lets in and always keeps out."""
-    assert allowed(statement(Condition=condition), conditions=SOURCE) == bool(holds)
-    denial = statement(Effect="Deny", Condition=condition)
-    assert allowed(statement(), denial, conditions=SOURCE) == (holds is False)
+@pytest.mark.parametrize(("pattern", "name", "is_covered"), VARIABLES)
+def test_variables_are_filled_in_and_are_no_patterns(
+    pattern: str, name: str, is_covered: bool
+) -> None:
+    """A variable stands for its value, in which nothing is special; older policies have none."""
+    facts = {"aws:username": "alice", "aws:star": "*", "aws:account": US}
+    resource = f"arn:aws:sqs:us-east-1:{US}:{name}"
+    assert allowed(statement(Resource=pattern), resource=resource, facts=facts) == is_covered
+    old = compile_policy({"Version": "2008-10-17", "Statement": statement(Resource=pattern)})
+    asked = Asked(f"arn:aws:iam::{THEM}:root", "sqs:SendMessage", resource, facts)
+    assert judge(old, asked) is Verdict.SILENT
+
+
+UNSURE = [{"Madeup": {"aws:SourceArn": "x"}}, {"IpAddress": {"aws:SourceIp": "10.0.0.0/99"}}]
+
+
+@pytest.mark.parametrize("condition", UNSURE)
+def test_ignorance_opens_no_door(condition: dict[str, Any]) -> None:
+    """What nobody can judge never lets in and always keeps out."""
+    assert not allowed(statement(Condition=condition))
+    assert not allowed(statement(), statement(Effect="Deny", Condition=condition))
+
+
+def test_all_conditions_have_to_hold() -> None:
+    """Of several operators and keys each has to."""
+    facts = {"aws:username": "alice", "aws:sourceip": "10.1.2.3"}
+    condition = {
+        "StringEquals": {"aws:username": "alice", "aws:sourceip": "10.1.2.3"},
+        "IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+    }
+    assert allowed(statement(Condition=condition), facts=facts)
+    for name in facts:
+        changed = {**facts, name: "11.1.2.3"}
+        assert not allowed(statement(Condition=condition), facts=changed)
+        denial = statement(Effect="Deny", Condition=condition)
+        assert allowed(statement(), denial, facts=changed)
+    assert not allowed(statement(), statement(Effect="Deny", Condition=condition), facts=facts)
 
 
 def test_deny_wins_whatever_the_order() -> None:
@@ -129,38 +206,6 @@ def test_deny_wins_whatever_the_order() -> None:
     assert not allowed(*both)
     assert not allowed(*reversed(both))
     assert not allowed()
-
-
-def test_a_single_statement_needs_no_list() -> None:
-    """IAM's grammar lets one statement stand alone."""
-    policy = {"Statement": statement()}
-    assert is_policy(policy)
-    assert is_allowed(
-        policy, principal=f"arn:aws:iam::{THEM}:root", action="sqs:SendMessage", resource=ARN
-    )
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        [],
-        "x",
-        {},
-        {"Statement": None},
-        {"Statement": []},
-        {"Statement": "x"},
-        {"Statement": [None]},
-        {"Statement": [{}]},
-        {"Statement": [{"Effect": "Permit"}]},
-        {"Statement": [{"Effect": "Allow", "Condition": "x"}]},
-        {"Statement": [{"Effect": "Allow", "Condition": {"StringEquals": ["x"]}}]},
-        {"Statement": [statement(), {}]},
-    ],
-)
-def test_what_is_no_policy(value: Any) -> None:
-    """What could not be evaluated is told apart before it is stored."""
-    assert not is_policy(value)
 
 
 def test_patterns_cost_no_more_than_their_length() -> None:

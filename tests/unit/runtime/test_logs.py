@@ -7,6 +7,7 @@ import json
 import pytest
 
 from redrive.core.effects import Environment
+from redrive.core.keys import Key
 from redrive.core.time import Millis
 from redrive.runtime import answers
 from redrive.runtime.logs import LINE_BYTES_MAX, TAIL_BYTES_MAX, Journal
@@ -175,6 +176,21 @@ def test_users_variables() -> None:
     given = variables(TZ="Europe/Oslo", AWS_ENDPOINT_URL="https://x", AWS_REGION="z", MINE="1")
     assert (given["TZ"], given["AWS_ENDPOINT_URL"]) == ("Europe/Oslo", "https://x")
     assert (given["AWS_REGION"], given["MINE"]) == ("eu-west-1", "1")
+
+
+def test_lent_keys() -> None:
+    """Where functions have to sign, they are lent the key of their account."""
+    given = function_variables(
+        place(),
+        endpoint_url="http://127.0.0.1:4566",
+        stream="s",
+        inherited={},
+        runtime_dir="/runtime",
+        lend=lambda account: Key("ASIA", f"secret of {account}", account, token="token"),
+    )
+    assert given["AWS_ACCESS_KEY_ID"] == "ASIA"
+    assert given["AWS_SECRET_ACCESS_KEY"] == "secret of 123456789012"
+    assert given["AWS_SESSION_TOKEN"] == "token"
 
 
 def test_child_config() -> None:

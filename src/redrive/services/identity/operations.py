@@ -1,4 +1,4 @@
-"""GetCallerIdentity. There are no sessions and no roles to assume here."""
+"""GetCallerIdentity. There are no roles to assume here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def get_caller_identity(tx: Tx, params: Params, context: Context) -> Result:
     """Tell the caller its account and principal. AWS: API_GetCallerIdentity."""
     del tx, params
     caller = context.caller
-    return {"UserId": caller.account, "Account": caller.account, "Arn": caller.principal}
+    return {"UserId": caller.sender_id, "Account": caller.account, "Arn": caller.principal}
 
 
 def register(registry: Registry) -> None:

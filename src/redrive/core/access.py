@@ -1,0 +1,88 @@
+"""Decide whether a caller may do something to a resource of an account. Pure.
+
+    own account      Deny wins; then the caller's own policy or the resource's has to allow
+    another account  Deny wins; then both have to
+
+A caller without a session is not judged in its own account: that is how it is without
+authorisation, and for the server's own workers. An account's root, and a user without a policy, may
+do everything in their account that no resource's policy denies.
+AWS: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+from redrive.core.effects import Caller
+from redrive.core.policies import Asked, Policy, Verdict, judge
+from redrive.core.time import SECOND_MS, Millis, iso
+from redrive.core.wildcards import Facts
+
+
+def refusal(
+    caller: Caller,
+    action: str,
+    resource: str,
+    *,
+    owner: str,
+    policy: Policy | None,
+    now_ms: Millis,
+    is_undeniable: bool = False,
+) -> str | None:
+    """Return why a caller may not do an action, in the words of AWS's error, or None.
+
+    action: sqs:SendMessage; owner: the account of the resource; policy: the resource's.
+    is_undeniable: the owner's root may do it whatever that policy denies.
+    AWS: IAM User Guide, "Troubleshoot access denied error messages".
+    """
+    session = caller.session
+    is_own = caller.account == owner
+    if is_own and session is None:
+        return None
+    asked = Asked(caller.principal, action, resource, facts_of(caller, owner, now_ms))
+    own_policy = session.policy if session is not None else None
+    mine = Verdict.ALLOWED if own_policy is None else judge(own_policy, asked)
+    theirs = Verdict.SILENT if policy is None else judge(policy, asked)
+    if mine is Verdict.DENIED:
+        return "with an explicit deny in an identity-based policy"
+    if theirs is Verdict.DENIED:
+        if is_own and is_undeniable and is_root(caller):
+            return None
+        return "with an explicit deny in a resource-based policy"
+    if not is_own and theirs is Verdict.SILENT:
+        return f"because no resource-based policy allows the {action} action"
+    if mine is Verdict.ALLOWED or (is_own and theirs is Verdict.ALLOWED):
+        return None
+    return f"because no identity-based policy allows the {action} action"
+
+
+def is_root(caller: Caller) -> bool:
+    """Tell whether a caller is its account's root."""
+    return caller.principal.endswith(":root")
+
+
+def facts_of(caller: Caller, owner: str, now_ms: Millis) -> Facts:
+    """Return what a request says of itself to conditions.
+
+    What is not here, such as tags, an organisation or a VPC, is absent. The server speaks plain
+    HTTP, so aws:SecureTransport is false.
+    AWS: IAM User Guide, "AWS global condition context keys".
+    """
+    is_service = ":" not in caller.principal
+    facts = {
+        "aws:currenttime": iso(now_ms),
+        "aws:epochtime": str(now_ms // SECOND_MS),
+        "aws:principalisawsservice": "true" if is_service else "false",
+        "aws:requestedregion": caller.region,
+        "aws:resourceaccount": owner,
+        "aws:securetransport": "false",
+    }
+    if is_service:
+        facts["aws:principalservicename"] = caller.principal
+    else:
+        facts["aws:principalaccount"] = caller.account
+        facts["aws:principalarn"] = caller.principal
+        facts["aws:principaltype"] = "Account" if is_root(caller) else "User"
+        facts["aws:userid"] = caller.sender_id
+        _, is_user, name = caller.principal.partition(":user/")
+        if is_user:
+            facts["aws:username"] = name.rpartition("/")[2]
+    return {**facts, **(caller.session.facts if caller.session is not None else {})}
