@@ -7,18 +7,20 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from threading import Timer
+from threading import Event, Timer
 from time import perf_counter
+from typing import NamedTuple
 
 from .ledger import Ledger
-from .load import LEASE_S, drain, held, start_load
-from .server import CrashServer
+from .load import CLIENTS, LEASE_S, drain, held, start_load
+from .server import Client, CrashServer
 
 ACKNOWLEDGED_MAX = 900
 """A life ends after at most so many acknowledged requests; early deaths are the likeliest."""
 
 LIFE_SECONDS_MAX = 20.0
 DRAIN_EVERY = 5
+FIFO_CLIENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,49 +52,68 @@ def run_campaign(seed: int, folder: Path, kills: int, server: CrashServer | None
     place.
     """
     random = Random(seed)
-    ledger = Ledger()
     server = server or CrashServer(folder)
     done = 0
     try:
         server.start()
-        client = server.client()
-        attributes = {"VisibilityTimeout": str(LEASE_S)}
-        url = client.call("CreateQueue", QueueName="orders", Attributes=attributes)["QueueUrl"]
-        while done < kills and not ledger.violations:
-            _live_and_die(server, url, ledger, random, f"life{done}")
+        lanes = _create(server.client())
+        while done < kills and not any(lane.ledger.violations for lane in lanes):
+            _live_and_die(server, lanes, random, f"life{done}")
             done += 1
             server.start()
             client = server.client()
-            ledger.check_counters(held(client, url), f"after kill {done}")
-            if done % DRAIN_EVERY == 0 or done == kills or ledger.violations:
-                ledger.settle(drain(client, url, ledger))
+            is_end = done == kills or any(lane.ledger.violations for lane in lanes)
+            for url, ledger in lanes:
+                ledger.check_counters(held(client, url), f"after kill {done}")
+                if done % DRAIN_EVERY == 0 or is_end:
+                    ledger.settle(drain(client, url, ledger))
     finally:
         server.kill()
+    ledgers = [lane.ledger for lane in lanes]
     return Outcome(
         seed=seed,
         kills=done,
-        acknowledged=ledger.acknowledged,
-        sends=ledger.sends,
-        receives=ledger.receives,
-        deletes=ledger.deletes,
-        violations=tuple(ledger.violations),
+        acknowledged=sum(ledger.acknowledged for ledger in ledgers),
+        sends=sum(ledger.sends for ledger in ledgers),
+        receives=sum(ledger.receives for ledger in ledgers),
+        deletes=sum(ledger.deletes for ledger in ledgers),
+        violations=tuple(text for ledger in ledgers for text in ledger.violations),
     )
 
 
-def _live_and_die(server: CrashServer, url: str, ledger: Ledger, random: Random, name: str) -> None:
+class Lane(NamedTuple):
+    """A queue and what its clients were told."""
+
+    url: str
+    ledger: Ledger
+
+
+def _create(client: Client) -> list[Lane]:
+    """Make a standard queue, half of whose messages name a group, and a FIFO queue."""
+    lease = {"VisibilityTimeout": str(LEASE_S)}
+    made = client.call("CreateQueue", QueueName="orders", Attributes=lease)
+    fifo = {**lease, "FifoQueue": "true"}
+    ordered = client.call("CreateQueue", QueueName="ordered.fifo", Attributes=fifo)
+    return [Lane(made["QueueUrl"], Ledger()), Lane(ordered["QueueUrl"], Ledger(is_fifo=True))]
+
+
+def _live_and_die(server: CrashServer, lanes: list[Lane], random: Random, name: str) -> None:
     """Load the server and SIGKILL it a moment after a random number of acknowledged requests.
 
     The moment is busy waiting of up to 3 ms in the thread that booked: between two replies lie a
     read, a commit and a sync, and each should be hit.
     """
-    goal = ledger.acknowledged + 1 + int(ACKNOWLEDGED_MAX * random.random() ** 2)
+    before = sum(lane.ledger.acknowledged for lane in lanes)
+    goal = before + 1 + int(ACKNOWLEDGED_MAX * random.random() ** 2)
     moment_s = random.random() * 0.003
+    is_dead = Event()
     assert server.process is not None
     pid = server.process.pid
 
-    def watch(count: int) -> None:
-        if count != goal:
+    def watch(_count: int) -> None:
+        if sum(lane.ledger.acknowledged for lane in lanes) < goal or is_dead.is_set():
             return
+        is_dead.set()
         until = perf_counter() + moment_s
         while perf_counter() < until:
             pass
@@ -101,11 +122,16 @@ def _live_and_die(server: CrashServer, url: str, ledger: Ledger, random: Random,
     # A server that answers nobody shall not hang the run.
     fuse = Timer(LIFE_SECONDS_MAX, os.kill, (pid, signal.SIGABRT))
     fuse.start()
-    ledger.on_acknowledged = watch
-    for thread in start_load(server, url, ledger, random, name):
+    threads = []
+    for url, ledger in lanes:
+        ledger.on_acknowledged = watch
+        clients = FIFO_CLIENTS if ledger.is_fifo else CLIENTS
+        threads += start_load(server, url, ledger, random, name, clients)
+    for thread in threads:
         thread.join()
     fuse.cancel()
-    ledger.on_acknowledged = lambda count: None
+    for lane in lanes:
+        lane.ledger.on_acknowledged = lambda count: None
     code = server.wait_for_exit()
     if code != -signal.SIGKILL:
-        ledger.book_failure(f"the server ended by itself in {name}: exit code {code}")
+        lanes[0].ledger.book_failure(f"the server ended by itself in {name}: exit code {code}")

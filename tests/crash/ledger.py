@@ -11,7 +11,8 @@ What is checked as it comes in, and why it can be:
 1. a body arrives unchanged, under one id, and that of its acknowledged send;
 2. a message that was deleted for certain is never received by a request that began afterwards;
 3. receive counts of one message differ, and grow from one finished receive to the next that begins;
-4. nobody receives a message that somebody holds a lease on.
+4. nobody receives a message that somebody holds a lease on;
+5. of a FIFO queue's group, nobody receives a message while an earlier one is left.
 After a restart: `check_counters`. When the queue has been emptied: `settle`.
 """
 
@@ -26,6 +27,10 @@ from typing import Any, NamedTuple
 
 TOLERANCE_S = 0.010
 """The server's clock counts whole milliseconds and is not the one that the clients read."""
+
+
+GROUPS = 3
+"""Message groups that a client sends to, in turn."""
 
 
 class Receipt(NamedTuple):
@@ -51,7 +56,8 @@ class Story:
 class Ledger:
     """Shared by all client threads; every method is atomic."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_fifo: bool = False) -> None:
+        self.is_fifo = is_fifo
         self.violations: list[str] = []
         self.acknowledged = 0
         self.sends = self.receives = self.deletes = 0
@@ -63,6 +69,7 @@ class Ledger:
             set()
         )  # bodies whose send was refused, or lost before it was answered
         self._id_of: dict[str, str] = {}
+        self._groups: dict[str, dict[int, str]] = {}  # group -> number of the send -> id
 
     def attempt_send(self, bodies: Iterable[str]) -> None:
         """Book bodies before they are sent."""
@@ -77,6 +84,11 @@ class Ledger:
             self.sends += 1
             self._meet(answer["MessageId"], body)
             self._acknowledge()
+
+    def unsure(self) -> list[str]:
+        """Return the bodies whose send nobody has confirmed, in the order of their sending."""
+        with self._lock:
+            return sorted(self._unknown, key=place_of)
 
     def book_refusal(self, body: str) -> None:
         """Book that the server said it could not: then it must not have happened either."""
@@ -97,6 +109,8 @@ class Ledger:
                 self._check_receive(
                     message["MessageId"], story, Receipt(began, known, count, lease_s)
                 )
+            if self.is_fifo:
+                self._check_order(messages)
             self._acknowledge()
 
     def _check_receive(self, identity: str, story: Story, receipt: Receipt) -> None:
@@ -111,6 +125,17 @@ class Ledger:
             if earlier.known < receipt.began and receipt.known < lease_ends and not story.is_murky:
                 self._violate(f"{identity} was received twice within one lease")
         story.receipts.append(receipt)
+
+    def _check_order(self, messages: list[dict[str, Any]]) -> None:
+        """Look for earlier messages of a group that are neither deleted nor in front."""
+        in_front: set[str] = set()
+        for message in messages:
+            group, place = place_of(message["Body"])
+            for earlier, identity in self._groups[group].items():
+                is_left = not self._stories[identity].is_deleting
+                if earlier < place and is_left and identity not in in_front:
+                    self._violate(f"{message['Body']!r} came before {identity}, {earlier}")
+            in_front.add(message["MessageId"])
 
     def attempt_change(self, identity: str) -> None:
         """Book a ChangeMessageVisibility before it is sent; its effect may happen or not."""
@@ -170,6 +195,8 @@ class Ledger:
                     self._violate(f"{identity} ({story.body!r}) was acknowledged and is lost")
                 if story.deleted_at is None:
                     story.deleted_at = monotonic()
+                story.is_deleting = True
+            self._groups.clear()
             # A send that nobody confirmed and no drain found did not happen; it must not later.
             self._never |= self._unknown
             self._unknown.clear()
@@ -189,6 +216,9 @@ class Ledger:
         self._unknown.discard(body)
         self._id_of[body] = identity
         story = self._stories[identity] = Story(body)
+        if self.is_fifo:
+            group, place = place_of(body)
+            self._groups.setdefault(group, {})[place] = identity
         return story
 
     def _violate(self, text: str) -> None:
@@ -201,3 +231,9 @@ class Ledger:
 
 def _md5(body: str) -> str:
     return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+
+
+def place_of(body: str) -> tuple[str, int]:
+    """Return the group of one of load's bodies and its place in it, as `life3-2-17 …` says."""
+    sender, _, number = body.split()[0].rpartition("-")
+    return f"{sender}-{int(number) % GROUPS}", int(number)

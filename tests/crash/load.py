@@ -1,7 +1,9 @@
 """Clients that send, receive, change visibility and delete until the server dies under them.
 
-A client never repeats a request: what got no answer may have happened or not, and the ledger keeps
-both open. Which request comes next is drawn from the client's own seed.
+A client repeats no request of a standard queue: what got no answer may have happened or not, and
+the ledger keeps both open. Sends to a FIFO queue are repeated in the next life, with their
+deduplication id: they must be there once. Which request comes next is drawn from the client's own
+seed.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from .ledger import Ledger
+from .ledger import Ledger, place_of
 from .server import Client, CrashServer, Refused
 
 LEASE_S = 1
@@ -32,11 +34,13 @@ class Worker:
         self._ledger = ledger
         self._random = Random(seed)
         self._sent = 0
+        self.unsure: list[str] = []  # bodies to be sent again first
 
     def run(self) -> None:
         """Work until the connection breaks. A refusal is booked as a violation."""
         steps = (self._send, self._send_batch, self._receive)
         try:
+            self._send_again()
             while True:
                 self._random.choices(steps, weights=(5, 2, 6))[0]()
         except (OSError, http.client.HTTPException):
@@ -54,13 +58,34 @@ class Worker:
         body = self._body()
         self._ledger.attempt_send([body])
         delay = {"DelaySeconds": 1} if self._random.random() < 0.1 else {}
-        answer = self._client.call("SendMessage", QueueUrl=self._url, MessageBody=body, **delay)
+        if self._ledger.is_fifo:
+            delay = {}  # a FIFO queue has one for all
+        answer = self._client.call(
+            "SendMessage", QueueUrl=self._url, MessageBody=body, **delay, **self._group(body)
+        )
         self._ledger.book_send(body, answer)
+
+    def _group(self, body: str) -> dict[str, str]:
+        """Return the parameters of a FIFO queue's message, or of some of a fair queue's."""
+        group, _place = place_of(body)
+        if self._ledger.is_fifo:
+            return {"MessageGroupId": group, "MessageDeduplicationId": body.split()[0]}
+        return {"MessageGroupId": group} if self._random.random() < 0.5 else {}
+
+    def _send_again(self) -> None:
+        """Repeat sends that nobody has confirmed: a FIFO queue takes each once."""
+        for body in self.unsure:
+            answer = self._client.call(
+                "SendMessage", QueueUrl=self._url, MessageBody=body, **self._group(body)
+            )
+            self._ledger.book_send(body, answer)
 
     def _send_batch(self) -> None:
         bodies = {str(n): self._body() for n in range(self._random.randint(1, 10))}
         self._ledger.attempt_send(bodies.values())
-        entries = [{"Id": key, "MessageBody": body} for key, body in bodies.items()]
+        entries = [
+            {"Id": key, "MessageBody": body, **self._group(body)} for key, body in bodies.items()
+        ]
         answer = self._client.call("SendMessageBatch", QueueUrl=self._url, Entries=entries)
         for entry in answer.get("Successful", ()):
             self._ledger.book_send(bodies[entry["Id"]], entry)
@@ -138,12 +163,14 @@ def delete_batch(client: Client, url: str, ledger: Ledger, messages: list[dict[s
 
 
 def start_load(
-    server: CrashServer, url: str, ledger: Ledger, random: Random, name: str
+    server: CrashServer, url: str, ledger: Ledger, random: Random, name: str, clients: int = CLIENTS
 ) -> list[threading.Thread]:
     """Start the client threads; they end when the server is gone."""
     threads = []
-    for n in range(CLIENTS):
+    for n in range(clients):
         worker = Worker(f"{name}-{n}", server.client(), url, ledger, random.getrandbits(64))
+        if ledger.is_fifo and n == 0:
+            worker.unsure = ledger.unsure()
         threads.append(threading.Thread(target=worker.run, name=f"client {n}", daemon=True))
     for thread in threads:
         thread.start()

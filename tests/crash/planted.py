@@ -47,9 +47,11 @@ def plant_early_reply() -> None:
 
 
 def plant_lost_tail(folder: Path) -> None:
-    """Cut the log before the store opens it."""
+    """Cut the log before the store opens it, and take the mark that would tell of it."""
     for log in folder.glob("data/*-wal"):
         os.truncate(log, max(0, log.stat().st_size - TAIL_BYTES))
+    for mark in folder.glob("data/*-mark"):
+        mark.unlink()
 
 
 def plant_disk_fault(kind: str, switch: Path) -> apsw.VFS:

@@ -11,11 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+import redrive
+
+SRC = Path(redrive.__file__).resolve().parents[1]
 READY_SECONDS_MAX = 20.0
 ANSWER_SECONDS_MAX = 30.0
 
@@ -97,7 +100,7 @@ class CrashServer:
                     *("--port", str(self.port), "--data", str(self.folder / "data")),
                 ],
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+                env={**os.environ, "PYTHONPATH": str(SRC)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -128,7 +131,8 @@ class CrashServer:
     def kill(self) -> None:
         """SIGKILL the process and all that it started, and wait until it is gone."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself: its log says why
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.wait_for_exit()
 
     def stop(self) -> int:

@@ -142,3 +142,41 @@ def test_refused_send_must_not_happen() -> None:
     ledger.book_refusal("a")
     _receive(ledger, _received("m1", "a", 1))
     assert ledger.violations == ["'a' was missing once and has appeared"]
+
+
+def _ordered(*bodies: str) -> Ledger:
+    ledger = Ledger(is_fifo=True)
+    for body in bodies:
+        ledger.attempt_send([body])
+        ledger.book_send(body, _sent(f"id of {body}", body))
+    return ledger
+
+
+def test_order_of_a_group_is_noticed() -> None:
+    """Of a FIFO group nothing comes before an earlier message that is left; other groups may."""
+    ledger = _ordered("a-0", "a-1", "a-3", "b-3")
+    ledger.book_receive(monotonic(), LEASE_S, [_received("id of a-1", "a-1", 1)])
+    ledger.book_receive(monotonic(), LEASE_S, [_received("id of b-3", "b-3", 1)])
+    assert ledger.violations == []
+    ledger.book_receive(monotonic(), LEASE_S, [_received("id of a-3", "a-3", 1)])
+    assert len(ledger.violations) == 1
+
+
+def test_order_allows_what_follows_a_delete_or_its_elder() -> None:
+    """A message may come behind an earlier one in one answer, or once that is being deleted."""
+    ledger = _ordered("a-0", "a-3", "a-6")
+    both = [_received("id of a-0", "a-0", 1), _received("id of a-3", "a-3", 1)]
+    ledger.book_receive(monotonic(), LEASE_S, both)
+    ledger.attempt_delete(["id of a-0", "id of a-3"])
+    ledger.book_receive(monotonic(), LEASE_S, [_received("id of a-6", "a-6", 1)])
+    assert ledger.violations == []
+
+
+def test_a_repeated_send_that_is_there_twice_is_noticed() -> None:
+    """A send that nobody confirmed is repeated: found under a second id it was taken twice."""
+    ledger = _ordered()
+    ledger.attempt_send(["a-0"])
+    assert ledger.unsure() == ["a-0"]
+    ledger.book_receive(monotonic(), LEASE_S, [_received("id one", "a-0", 1)])
+    ledger.book_send("a-0", _sent("id two", "a-0"))
+    assert len(ledger.violations) == 1

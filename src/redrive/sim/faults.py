@@ -46,6 +46,10 @@ class CrashingStore:
         """Tell whether works have run since the last commit."""
         return self.inner.has_group
 
+    def woken(self) -> tuple[str, ...]:
+        """Return what the open group has woken."""
+        return self.inner.woken()
+
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Commit the group, or crash beside the commit."""
         dies = self.crash_in == 0
@@ -63,6 +67,15 @@ class CrashingStore:
         if dies:
             raise Crash
         return topics
+
+    @property
+    def sync_due_ms(self) -> Millis:
+        """Return when the store is to be synced."""
+        return self.inner.sync_due_ms
+
+    def sync(self, now_ms: Millis) -> None:
+        """Let the store sync."""
+        self.inner.sync(now_ms)
 
     def maintain(self, *, idle: bool = False) -> bool:
         """Let the store do its own work."""

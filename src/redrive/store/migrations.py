@@ -35,23 +35,34 @@ def migrate(connection: apsw.Connection, statements: Sequence[Statements]) -> No
     """Apply the steps that the database has not seen. Raises SchemaTooNew and then changes
     nothing.
     """
-    with connection:
-        connection.execute(_OWN)
-        seen: dict[str, Any] = {
-            str(service): steps
-            for service, steps in connection.execute("SELECT service, steps FROM schema_steps")
-        }
-        for group in statements:
-            before = seen.get(group.service, 0)
-            if before > len(group.steps):
-                raise SchemaTooNew(
-                    f"the tables of {group.service} are at step {before}, and this program knows"
-                    f" {len(group.steps)}: start the newer Redrive that wrote them"
-                )
-            for step in group.steps[before:]:
-                connection.execute(step)
-            if before != len(group.steps):
-                connection.execute(
-                    "INSERT OR REPLACE INTO schema_steps VALUES (?, ?)",
-                    (group.service, len(group.steps)),
-                )
+    # Not `with connection`: when SQLite has undone the transaction by itself after an error of the
+    # disk, that one's own ROLLBACK fails, and hides the error.
+    connection.execute("BEGIN")
+    try:
+        _apply(connection, statements)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _apply(connection: apsw.Connection, statements: Sequence[Statements]) -> None:
+    connection.execute(_OWN)
+    seen: dict[str, Any] = {
+        str(service): steps
+        for service, steps in connection.execute("SELECT service, steps FROM schema_steps")
+    }
+    for group in statements:
+        before = seen.get(group.service, 0)
+        if before > len(group.steps):
+            raise SchemaTooNew(
+                f"the tables of {group.service} are at step {before}, and this program knows"
+                f" {len(group.steps)}: start the newer Redrive that wrote them"
+            )
+        for step in group.steps[before:]:
+            connection.execute(step)
+        if before != len(group.steps):
+            connection.execute(
+                "INSERT OR REPLACE INTO schema_steps VALUES (?, ?)",
+                (group.service, len(group.steps)),
+            )

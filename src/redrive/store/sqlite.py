@@ -5,28 +5,33 @@ the clock's high-water mark, and commits with one sync; whoever called it then r
 replies.
 
 Invariants
-1. journal_mode=WAL and synchronous=FULL: COMMIT returns after the log is on stable storage.
+1. journal_mode=WAL and synchronous=FULL: COMMIT returns after the log is on stable storage, but
+   where a person has asked for relaxed durability (`sync_every_ms`).
 2. A failed write or sync of the log is final: StoreFailed, then and for every call after it. An
    fsync is never tried again: the kernel may have dropped the pages that it could not write, and
    would report success.
 3. Checkpoints run here alone, after replies have left (`maintain`), in steps of CHECKPOINT_PAGES.
 4. Sequence numbers and the clock never go back, across restarts too.
+5. A page that is not what was written is never read (store/checksums.py): that is StoreFailed. A
+   log that lacks what was acknowledged is not opened (store/log.py).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import ExitStack, suppress
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import apsw
 
 from redrive.core.errors import Unavailable
 from redrive.core.ids import SEQ_BITS
-from redrive.core.time import Millis
+from redrive.core.time import NEVER, Millis
+from redrive.store.checksums import SealedVfs
 from redrive.store.migrations import migrate
+from redrive.store.opening import RELAXED, STRICT, connect, set_up
 from redrive.store.statements import Statements
 from redrive.store.store import StoreFailed
 
@@ -40,25 +45,6 @@ milliseconds.
 VACUUM_PAGES = 256
 """Free pages given back to the file system in one step."""
 
-_AUTO_VACUUM = "PRAGMA auto_vacuum = INCREMENTAL"
-"""Freed pages can return to the disk in small steps. For a new file only: it writes every time."""
-
-_PRAGMAS = (
-    # First, before anything reads the file: only then is there no shared-memory file (SQLite,
-    # "WAL", 8).
-    "PRAGMA locking_mode = EXCLUSIVE",  # the data directory is ours alone
-    "PRAGMA page_size = 4096",
-    _AUTO_VACUUM,
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA fullfsync = ON",  # macOS: F_FULLFSYNC, since fsync there does not reach the platter
-    "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA wal_autocheckpoint = 0",  # invariant 3
-    "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16384",
-)
-
 _UNKNOWN_DISK = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError)
 _NOT_NOW = (apsw.FullError, apsw.BusyError, apsw.NoMemError, apsw.ReadOnlyError, apsw.TooBigError)
 
@@ -67,26 +53,40 @@ class SqliteStore:
     """A store in one SQLite database."""
 
     def __init__(
-        self, path: str, statements: Sequence[Statements], *, vfs: str | None = None
+        self,
+        path: str,
+        statements: Sequence[Statements],
+        *,
+        vfs: str | None = None,
+        sync_every_ms: int = 0,
     ) -> None:
         """Open or create the database and bring its schema up to date.
 
+        sync_every_ms: 0 syncs each commit. Otherwise durability is relaxed: `commit` returns before
+        its group is on stable storage, and whoever drives the store calls `sync` at sync_due_ms.
         Raises SchemaTooNew when a newer Redrive wrote it, StoreFailed when it cannot be read.
         """
+        self._disk = SealedVfs(vfs or "")
         try:
-            self._connection = apsw.Connection(path, vfs=vfs, statementcachesize=256)
-            try:
-                self.high_water_ms = _prepare(self._connection, statements)
-            except BaseException:
-                self._connection.close()
-                raise
-        except (*_UNKNOWN_DISK, *_NOT_NOW) as error:
+            with ExitStack() as undo:
+                undo.callback(self._disk.unregister)
+                self._connection = connect(path, self._disk)
+                undo.callback(_abandon, self._connection)
+                is_relaxed = sync_every_ms > 0
+                self._mark = set_up(self._connection, self._disk, path, is_relaxed=is_relaxed)
+                undo.callback(self._mark.close)
+                self.high_water_ms = _migrated(self._connection, statements)
+                undo.pop_all()
+        except (*_UNKNOWN_DISK, *_NOT_NOW, OSError) as error:
             raise StoreFailed(f"{path} cannot be opened: {error}") from error
         self._execute = self._connection.execute
         self._tx = SqliteTx(self._connection, statements, self.high_water_ms)
-        self._log_pages = 0
+        self._log = _LogLength(self._mark.frames)
         self._gave_back = False
-        self._connection.set_wal_hook(self._count_log_pages)
+        self._sync_every_ms = sync_every_ms
+        self.sync_due_ms = NEVER  # unless there is a commit that is not synced
+        self.commits = 0  # groups that had something to write
+        self._connection.set_wal_hook(self._log)
         self._open = False
         self._refusal: Unavailable | StoreFailed | None = None  # of the group, or of all to come
 
@@ -141,9 +141,20 @@ class SqliteStore:
             raise AssertionError(f"a statement failed: {error}") from error
 
     @property
+    def log_pages(self) -> int:
+        """How many pages the log holds that are not yet moved into the database."""
+        return self._log.pages
+
+    @property
     def has_group(self) -> bool:
         """Tell whether works have run since the last commit."""
         return self._open
+
+    def woken(self) -> tuple[str, ...]:
+        """Return the topics that the open group has woken since this was last asked; none when it
+        is lost.
+        """
+        return () if self._refusal is not None else self._tx.woken()
 
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Put the open group on stable storage and return the topics that it wakes.
@@ -166,7 +177,12 @@ class SqliteStore:
                 for text, sums in tallies:
                     self._execute(text, sums)
                 self._execute("UPDATE clock SET now_ms = max(now_ms, ?)", (now_ms,))
+                self.commits += 1
             self._execute("COMMIT")
+            if not self._sync_every_ms:
+                self._mark.keep(self._log.pages)
+            elif self.sync_due_ms == NEVER:
+                self.sync_due_ms = Millis(now_ms + self._sync_every_ms)
         except _NOT_NOW as error:
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
@@ -176,6 +192,24 @@ class SqliteStore:
             raise self._fail(error) from error
         return topics
 
+    def sync(self, now_ms: Millis) -> None:
+        """Put everything that was committed on stable storage. Raises StoreFailed.
+
+        A synced commit does it: the log is one file, and is synced as a whole.
+        """
+        assert not self._open
+        try:
+            self._execute(STRICT)
+            self._execute("UPDATE clock SET now_ms = max(now_ms, ?)", (now_ms,))
+            self._execute(RELAXED)
+            self._mark.keep(self._log.pages)
+            self.sync_due_ms = NEVER
+        except _NOT_NOW:  # a full disk: what is committed waits for its sync a little longer
+            self._execute(RELAXED)
+            self.sync_due_ms = Millis(now_ms + self._sync_every_ms)
+        except apsw.Error as error:
+            raise self._fail(error) from error
+
     def maintain(self, *, idle: bool = False) -> bool:
         """Move the log into the database when it has grown, and give free pages back when idle.
 
@@ -184,16 +218,15 @@ class SqliteStore:
         """
         assert not self._open
         try:
-            if self._log_pages >= CHECKPOINT_PAGES:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                self._log_pages = 0
+            if self._log.pages >= CHECKPOINT_PAGES:
+                self._empty_log()
             if idle and self._connection.pragma("freelist_count") > VACUUM_PAGES:
                 self._connection.pragma("incremental_vacuum", VACUUM_PAGES)
                 self._gave_back = True
                 return True
             if idle and self._gave_back:  # the file itself shrinks only now
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                self._log_pages, self._gave_back = 0, False
+                self._empty_log()
+                self._gave_back = False
         except _NOT_NOW:
             pass  # a full disk: the log still holds everything, and the next commit asks again
         except apsw.Error as error:
@@ -205,19 +238,49 @@ class SqliteStore:
 
         A checkpoint that fails on the way loses nothing: what was acknowledged is in the log.
         """
+        try:
+            if not isinstance(self._refusal, StoreFailed):
+                if self._connection.in_transaction:
+                    self._execute("ROLLBACK")
+                self._empty_log()
+        except apsw.Error as error:
+            self._fail(error)  # closing must not remove a log whose mark says that it is needed
         with suppress(apsw.Error):
             self._connection.close()
+        self._mark.close()
+        self._disk.unregister()
 
-    def _count_log_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
+    def _empty_log(self) -> None:
+        """Move the log into the database, and have it known before SQLite begins it anew."""
+        logged, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if logged == moved:
+            self._mark.clear()
+            self._log.pages = 0
+
+
+class _LogLength:
+    """Pages in the log, as SQLite tells after each commit.
+
+    The connection holds this and not the store: the garbage collector cannot see through it.
+    """
+
+    def __init__(self, pages: int) -> None:
+        self.pages = pages
+
+    def __call__(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.pages = pages
         return apsw.SQLITE_OK
 
 
-def _prepare(connection: apsw.Connection, statements: Sequence[Statements]) -> Millis:
-    """Set the connection up, bring the schema up to date, return the clock's high-water mark."""
-    for pragma in _PRAGMAS:
-        if pragma != _AUTO_VACUUM or not connection.pragma("auto_vacuum"):
-            connection.execute(pragma)
+def _abandon(connection: apsw.Connection) -> None:
+    """Close without a write: as in `_fail`, no sync follows one that may have failed."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    with suppress(apsw.Error):
+        connection.close()
+
+
+def _migrated(connection: apsw.Connection, statements: Sequence[Statements]) -> Millis:
+    """Bring the schema up to date, return the clock's high-water mark."""
     migrate(connection, statements)
     (now_ms,) = connection.execute("SELECT now_ms FROM clock").fetchall()[0]
     assert isinstance(now_ms, int)
@@ -256,6 +319,7 @@ class SqliteTx:
         self._is_saved = False
         self.is_lone = False  # the work has written without a savepoint
         self._topics: dict[str, None] = {}
+        self._fresh_topics: dict[str, None] = {}
         self._work_topics: list[str] = []
         self._tallies: dict[tuple[str, int], dict[str, int]] = {}
         self._work_tallies: list[tuple[dict[str, int], Mapping[str, int]]] = []
@@ -372,7 +436,7 @@ class SqliteTx:
                 self._execute("RELEASE work")
         if self._work_topics:
             for topic in self._work_topics:
-                self._topics[topic] = None
+                self._topics[topic] = self._fresh_topics[topic] = None
             self._work_topics.clear()
         self._work_tallies.clear()
 
@@ -395,8 +459,15 @@ class SqliteTx:
             for (statement, key), sums in self._tallies.items()
         ]
         taken = writes, tuple(self._topics)
-        self._tallies, self._topics = {}, {}
+        self._tallies, self._topics, self._fresh_topics = {}, {}, {}
         return taken
+
+    def woken(self) -> tuple[str, ...]:
+        """Return the group's topics since this was last asked."""
+        if not self._fresh_topics:
+            return ()
+        fresh, self._fresh_topics = self._fresh_topics, {}
+        return tuple(fresh)
 
     def forget(self) -> None:
         """Empty the cache: what it was read from has been undone."""
@@ -411,6 +482,7 @@ _READ = re.compile(r"\bFROM\s+(\w+)", re.IGNORECASE)
 _PARAMETER = re.compile(r":(\w+)")
 
 
+@cache  # the texts are the program's own; the simulator opens a store thousands of times
 def _parameters(text: str) -> tuple[str, ...]:
     """Return the names of a statement's parameters but for `key`, in order of appearance."""
     names = dict.fromkeys(_PARAMETER.findall(text))

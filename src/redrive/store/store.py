@@ -87,6 +87,10 @@ class Store(Protocol):
         """Tell whether works have run since the last commit."""
         ...
 
+    def woken(self) -> tuple[str, ...]:
+        """Return the topics that the open group has woken since this was last asked."""
+        ...
+
     def commit(self, now_ms: Millis) -> tuple[str, ...]:
         """Put the open group on stable storage and return the topics that it wakes.
 
@@ -94,6 +98,15 @@ class Store(Protocol):
         StoreFailed when the state of the disk is unknown: then nothing may be acknowledged any
         more.
         """
+        ...
+
+    @property
+    def sync_due_ms(self) -> Millis:
+        """When `sync` is to be called; NEVER when everything that was committed is synced."""
+        ...
+
+    def sync(self, now_ms: Millis) -> None:
+        """Put everything that was committed on stable storage. Raises StoreFailed."""
         ...
 
     def maintain(self, *, idle: bool = False) -> bool:

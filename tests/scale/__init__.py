@@ -1,0 +1,1 @@
+"""Large numbers: memory that does not grow with the messages, and space that comes back."""
