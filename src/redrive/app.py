@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import redrive
-from redrive.config import Config
-from redrive.core.effects import Caller, Ran, Run, Worker
+from redrive.config import Config, load_keys
+from redrive.core.effects import Caller, Params, Ran, Run, Worker
+from redrive.core.keys import Keyring
+from redrive.core.time import SECOND_MS
 from redrive.runtime.executor import Executor
 from redrive.runtime.offered import offer_sdk
 from redrive.services.dispatch import Dispatch
@@ -24,10 +26,15 @@ from redrive.services.functions.courier import Courier, Dropped
 from redrive.services.functions.room import Functions
 from redrive.services.functions.sweeper import Sweeper
 from redrive.services.identity import operations as identity
+from redrive.services.identity.gate import check_caller
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.poller import Poller
 from redrive.services.mappings.room import Mappings
+from redrive.services.metrics import operations as metrics
+from redrive.services.metrics.recorder import Recorder
+from redrive.services.metrics.room import Metrics
 from redrive.services.queues import operations as queues
+from redrive.services.queues.keys import open_cipher
 from redrive.services.queues.mover import Mover
 from redrive.services.queues.reaper import Reaper
 from redrive.services.queues.room import Queues
@@ -44,27 +51,37 @@ from redrive.services.telemetry.watch import (
     watched_runs,
     watched_settling,
 )
-from redrive.shell.front import Front
+from redrive.shell.front import Figure, Front
 from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
 from redrive.shell.lock import DataLock
 from redrive.shell.loop import Jobs, LoopReactor, Pump
 from redrive.shell.server import Server
-from redrive.shell.sources import SystemChance, SystemClock
+from redrive.shell.sources import SystemChance, SystemClock, wall_ms
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 from redrive.store.store import StoreFailed
 from redrive.wire.endpoint import Endpoint
 from redrive.wire.messages import Request
+from redrive.wire.signatures import Verifier
 
 log = logging.getLogger("redrive")
+_VERSION = redrive.__version__
 
 _SERVICES = Path(__file__).parent / "services"
 STATEMENTS = tuple(
-    _SERVICES / name / f"{name}.sql" for name in ("queues", "functions", "mappings", "stacks")
+    _SERVICES / f"{name}.sql"
+    for name in (
+        "queues/queues",
+        "queues/fifo",
+        "functions/functions",
+        "mappings/mappings",
+        "stacks/stacks",
+        "metrics/metrics",
+    )
 )
 OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
-_RESETS = ("mappings", "lambda", "sqs", "stacks")
+_RESETS = ("mappings", "lambda", "sqs", "stacks", "cloudwatch")
 _SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
 """As whom the server's own workers ask; what they do belongs to no account."""
 
@@ -78,21 +95,31 @@ class App:
         loop: asyncio.AbstractEventLoop,
         port: int,
         failed: Callable[[StoreFailed], None],
+        keyring: Keyring | None,
     ) -> None:
         self._data = Path(config.data).absolute()
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        self.origin = f"http://{host}:{port}"
+        self.origin = f"http://{_bracketed(config.public_host)}:{port}"
+        self.local_url = f"http://{_bracketed(config.local_host)}:{port}"
         self._faults = 0
+        self._invocations = 0
+        self._connections: Callable[[], int] = lambda: 0
         self._revisions: dict[str, str] = {}
         chance = SystemChance()
-        self._store = SqliteStore(str(self._data / "redrive.db"), load_statements(STATEMENTS))
+        self._durability = _durability(config)
+        if config.durability != "full":
+            log.warning("durability is %s", self._durability)
+        self._store = SqliteStore(
+            str(self._data / "redrive.db"),
+            load_statements(STATEMENTS),
+            sync_every_ms=config.sync_ms if config.durability == "relaxed" else 0,
+        )
         self._clock = clock = SystemClock(self._store.high_water_ms)
         self._started_ms = clock()
         self._telemetry = Telemetry(LogBook(str(self._data / "telemetry.db")), clock())
         self._jobs = Jobs(loop)
-        pump = Pump(loop, clock, self._store, failed)
+        self._pump = pump = Pump(loop, clock, self._store, failed)
         self._dispatch = pump.dispatch = Dispatch(
-            self._register(chance),
+            self._register(chance, config),
             self._store,
             clock=clock,
             chance=chance,
@@ -106,31 +133,58 @@ class App:
         self._telemetry.wake = self._dispatch.wake
         self._executor = Executor(
             LoopReactor(loop, clock),
-            endpoint_url=self.origin,
+            endpoint_url=self.local_url,
             work_dir=self._data / "run",
             on_log=self._telemetry.append,
             extra_site_path=offer_sdk(self._data / "sdk"),
+            lend=None if keyring is None else keyring.lend,
         )
-        self._guard = Guard(frozenset(config.allowed_hosts), frozenset(config.allowed_origins))
-        self._front = Front(
-            Endpoint(("sqs", "lambda", "sts", "redrive"), OWN_MODELS),
+        self._guard = Guard(
+            frozenset((*config.allowed_hosts, _bracketed(config.local_host))),
+            frozenset(config.allowed_origins),
+        )
+        self._front = self._open(config, keyring, pump)
+        for worker in self._workers(chance):
+            self._dispatch.post(worker)
+
+    def _open(self, config: Config, keyring: Keyring | None, pump: Pump) -> Front:
+        """Make the front: who is let in, and as whom."""
+        is_judging = config.authorisation == "on"
+        endpoint = Endpoint(
+            ("sqs", "lambda", "sts", "cloudwatch", "redrive"),
+            OWN_MODELS,
+            None if keyring is None else Verifier(keyring, wall_ms),
+            is_judging=is_judging,
+        )
+        return Front(
+            endpoint,
             self._dispatch,
             self._guard,
             stir=pump.stir,
             health=self.health,
             resets=_RESETS if config.allow_reset else None,
+            gate=self._judge if is_judging else None,
+            figures=self.figures,
+            shows_all=keyring is None,
         )
-        for worker in self._workers(chance):
-            self._dispatch.post(worker)
 
-    def _register(self, chance: SystemChance) -> Registry:
+    def _register(self, chance: SystemChance, config: Config) -> Registry:
         """Make the rooms and add their operations; what the rooms write is committed."""
         registry = Registry(self._store)
         telemetry = self._telemetry
-        queues.register(registry, Queues(self._store, chance, partial(note_buried, telemetry)))
+        buried = partial(note_buried, telemetry)
+        key_file = Path(config.encryption_key_file or self._data / "redrive.key")
+        try:
+            cipher = open_cipher(self._store, chance, key_file, seals=config.encryption == "on")
+        except StoreFailed:
+            self._store.close()
+            raise
+        room = Queues(self._store, chance, buried, config.fairness, cipher)
+        queues.register(registry, room)
         functions.register(registry, Functions(CodeStore(self._data / "code"), chance))
         mappings.register(registry, Mappings(chance))
         stacks.register(registry)
+        metrics.register(registry, Metrics())
         identity.register(registry)
         telemetry_operations.register(registry, telemetry)
         registry.watch("sqs", "SettleBatch", lambda op: watched_settling(op, telemetry))
@@ -141,6 +195,7 @@ class App:
         return (
             Mover(_SELF),
             Reaper(_SELF),
+            Recorder(_SELF, self._store.high_water_ms),
             Courier(self._dropped),
             Sweeper(),
             Poller(_SELF, chance),
@@ -150,10 +205,14 @@ class App:
 
     def _run(self, run: Run, done: Callable[[Ran], None]) -> None:
         environment = run.environment
+        self._invocations += 1
         if self._revisions.get(environment.function_arn) != environment.revision:
             self._revisions[environment.function_arn] = environment.revision
             self._executor.retire(environment.function_arn, environment.revision)
         self._executor.run(run, done)
+
+    def _judge(self, service: str, operation: str, params: Params, caller: Caller) -> None:
+        check_caller(service, operation, params, caller, self._clock())
 
     def _dropped(self, dropped: Dropped) -> None:
         log.warning(
@@ -176,12 +235,38 @@ class App:
             "version": redrive.__version__,
             "pid": os.getpid(),
             "data": str(self._data),
+            "durability": self._durability,
             "uptime_ms": self._clock() - self._started_ms,
             "services": list(self._front.endpoint.services),
             "waiting": self._dispatch.waiting,
             "running": self._dispatch.asked,
             "faults": self._faults,
         }
+
+    def figures(self) -> list[Figure]:
+        """Return what the server itself is at, for /metrics."""
+        dispatch, store = self._dispatch, self._store
+
+        def one(name: str, kind: str, text: str, value: float) -> Figure:
+            return (f"redrive_{name}", kind, text, [({}, value)])
+
+        uptime_s = (self._clock() - self._started_ms) / SECOND_MS
+        return [
+            ("redrive_info", "gauge", "The version that runs.", [({"version": _VERSION}, 1)]),
+            one("uptime_seconds", "gauge", "Since the server was started.", uptime_s),
+            one("connections", "gauge", "Connections of clients.", self._connections()),
+            one("operations_total", "counter", "Operations begun, ours too.", dispatch.entered),
+            one("operations_waiting", "gauge", "Long polls that wait.", dispatch.waiting),
+            one("operations_running", "gauge", "Under way elsewhere.", dispatch.asked),
+            one("invocations_total", "counter", "Runs of functions begun.", self._invocations),
+            one("commits_total", "counter", "Groups written with one sync.", store.commits),
+            one("log_pages", "gauge", "Pages in the log of the store.", store.log_pages),
+            one("faults_total", "counter", "Bugs of ours that were met.", self._faults),
+        ]
+
+    def watch(self, connections: Callable[[], int]) -> None:
+        """Be told how many connections there are."""
+        self._connections = connections
 
     def handler(self, request: Request, respond: Respond) -> Exchange | None:
         """Answer one request."""
@@ -207,6 +292,7 @@ class App:
 
     def close(self) -> None:
         """End the processes, release the files."""
+        self._pump.close()
         self._executor.close()
         self._jobs.close()
         self._telemetry.flush_all(self._clock())
@@ -214,15 +300,33 @@ class App:
         self._store.close()
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _durability(config: Config) -> str:
+    if config.durability == "full":
+        return "full: each reply waits until what it says is on stable storage"
+    return (
+        f"RELAXED: replies do not wait for stable storage; a loss of power takes up to"
+        f" {config.sync_ms} ms of acknowledged work, the end of this process alone takes none"
+    )
+
+
 def serve(config: Config) -> int:
-    """Run a server until it is told to stop; return the exit code. Raises DataLocked, OSError."""
+    """Run a server until it is told to stop; return the exit code.
+
+    Raises ConfigError for a file of keys that cannot be used, DataLocked, OSError.
+    """
+    keys = load_keys(config)
+    keyring = Keyring(keys.values(), SystemChance().token(32)) if keys else None
     lock = DataLock(Path(config.data))
 
     def build(
         loop: asyncio.AbstractEventLoop, port: int, failed: Callable[[StoreFailed], None]
     ) -> App:
-        app = App(config, loop, port, failed)
-        lock.say(f"redrive {redrive.__version__}, process {os.getpid()}, {app.origin}")
+        app = App(config, loop, port, failed, keyring)
+        lock.say(f"redrive {redrive.__version__}, process {os.getpid()}, {app.local_url}")
         return app
 
     try:

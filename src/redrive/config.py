@@ -12,6 +12,11 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from redrive.core.keys import Key
+from redrive.core.time import seconds
+from redrive.services.identity.keyfile import KeyFileError, read_keys
+from redrive.services.queues.fair import Fairness
+
 PREFIX = "REDRIVE_"
 FILE = "redrive.toml"
 
@@ -20,18 +25,35 @@ class ConfigError(Exception):
     """A setting that is unknown or cannot be honoured; the text says which and where."""
 
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean all of this machine's, and which of these reaches it from itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What a person may decide about a server."""
 
     host: str = "127.0.0.1"  # loopback: nobody else can call it, so no keys are needed
+    keys_file: str = ""  # who may ask; without it callers are whom they say they are
+    authorisation: str = "off"  # policies bind other accounts only; on: everybody
     port: int = 4566  # where tools for local AWS look by custom; 0 takes a free one
     data: str = ".redrive"  # beside the template that it serves
+    durability: str = "full"  # each reply waits for its sync; relaxed: it does not
+    sync_ms: int = 100  # with relaxed durability, how much a loss of power may take
+    encryption: str = "off"  # on: bodies are sealed; who has the key file beside them reads them
+    encryption_key_file: str = ""  # redrive.key in the data directory; better kept elsewhere
     allow_reset: bool = False  # a test suite's wish; in production one wrong call would empty it
     drain_s: float = 10.0  # longer than most invocations, shorter than a service manager's patience
     log_format: str = "auto"  # text on a terminal, JSON lines elsewhere
     allowed_hosts: tuple[str, ...] = ()  # beyond loopback names: none can be guessed safely
     allowed_origins: tuple[str, ...] = ()  # no web page is let in by itself
+    # When a message group of a standard queue is noisy (services/queues/fair has the sources)
+    fair_share: float = 0.1  # of in flight or of processing time; AWS's figure; 1: nobody ever is
+    fair_in_flight_min: int = 30  # messages; AWS's figure
+    fair_processing_s_min: float = 30.0  # ours: thirty in flight for a second
+    fair_window_s: float = 300.0  # how long processing time is recent; ours: as the silence
+    fair_silence_s: float = 300.0  # after which it is quiet again; AWS's figure
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -40,12 +62,55 @@ class Config:
             raise ConfigError(f"log_format {self.log_format!r} is not auto, text or json")
         if not 0 <= self.drain_s < inf:
             raise ConfigError(f"drain_s {self.drain_s} is not a length of time")
-        if self.host not in ("127.0.0.1", "::1", "localhost"):
+        if self.durability not in ("full", "relaxed"):
+            raise ConfigError(f"durability {self.durability!r} is not full or relaxed")
+        if not 1 <= self.sync_ms <= 60_000:
+            raise ConfigError(f"sync_ms {self.sync_ms} is not between 1 and 60000 milliseconds")
+        self._check_fairness()
+        if self.encryption not in ("off", "on"):
+            raise ConfigError(f"encryption {self.encryption!r} is not off or on")
+        if self.authorisation not in ("off", "on"):
+            raise ConfigError(f"authorisation {self.authorisation!r} is not off or on")
+        if self.host not in _LOOPBACK and not self.keys_file:
             raise ConfigError(
                 f"host {self.host!r} is not a loopback address: binding beyond loopback requires"
-                " keys,"
-                " and this version does not verify signatures yet"
+                " keys, so that not everybody who reaches it may use it: set keys_file"
             )
+
+    def _check_fairness(self) -> None:
+        if not 0 <= self.fair_share <= 1:
+            raise ConfigError(f"fair_share {self.fair_share} is not between 0 and 1")
+        if self.fair_in_flight_min < 1:
+            raise ConfigError(f"fair_in_flight_min {self.fair_in_flight_min} is less than 1")
+        for name in ("fair_processing_s_min", "fair_window_s", "fair_silence_s"):
+            length_s = getattr(self, name)
+            if not 0.001 <= length_s < inf:
+                raise ConfigError(f"{name} {length_s} is not a length of time from 0.001 on")
+
+    @property
+    def fairness(self) -> Fairness:
+        """Return when a message group of a standard queue is noisy."""
+        return Fairness(
+            self.fair_share,
+            self.fair_in_flight_min,
+            seconds(self.fair_processing_s_min),
+            seconds(self.fair_window_s),
+            seconds(self.fair_silence_s),
+        )
+
+    @property
+    def local_host(self) -> str:
+        """Where this machine itself reaches the server."""
+        return _EVERYWHERE.get(self.host, self.host)
+
+    @property
+    def public_host(self) -> str:
+        """Where queue URLs say that the server is: the first of allowed_hosts when host means all
+        addresses.
+        """
+        if self.host in _EVERYWHERE and self.allowed_hosts:
+            return self.allowed_hosts[0]
+        return self.local_host
 
 
 def load_config(folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
@@ -67,6 +132,22 @@ def load_config(folder: Path, environment: Mapping[str, str], flags: Mapping[str
         if value is not None:
             merged[name] = _fit(name, value, f"--{name.replace('_', '-')}")
     return Config(**merged)
+
+
+def load_keys(config: Config) -> dict[str, Key]:
+    """Return the keys of keys_file by their ids, none when it is not set. Raises ConfigError."""
+    if not config.keys_file:
+        return {}
+    try:
+        keys = read_keys(Path(config.keys_file))
+    except KeyFileError as error:
+        raise ConfigError(f"keys_file: {error}") from None
+    for key in keys.values():
+        if key.policy is not None and config.authorisation == "off":
+            raise ConfigError(
+                f"keys_file: {key.id} has a policy, which binds nobody while authorisation is off"
+            )
+    return keys
 
 
 _KINDS: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(Config)}

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redrive.core.ids import SEQ_BITS
-from redrive.core.policies import is_allowed, is_policy
+from redrive.core.policies import Asked, Verdict, compile_policy, judge
+from redrive.core.policy_grammar import problem_with
+from redrive.core.wildcards import compile_pattern
 from redrive.services.queues import handles
 from redrive.services.queues.contents import (
     attributes_digest,
@@ -186,30 +188,34 @@ STATEMENTS = st.dictionaries(
     VALUES | st.sampled_from(["Allow", "Deny", "*", "sqs:SendMessage"]),
 )
 POLICIES = st.fixed_dictionaries({"Statement": st.lists(STATEMENTS, max_size=4) | STATEMENTS})
-REQUEST = {
-    "principal": "arn:aws:iam::111122223333:root",
-    "action": "sqs:SendMessage",
-    "resource": "arn:aws:sqs:us-east-1:000000000000:q",
-}
+REQUEST = Asked(
+    "arn:aws:iam::111122223333:root",
+    "sqs:SendMessage",
+    "arn:aws:sqs:us-east-1:000000000000:q",
+    {},
+)
 
 
 @QUICK
 @given(POLICIES | VALUES)
 def test_every_policy_has_an_answer(policy: Any) -> None:
     """Whatever has the form of a policy is evaluated without an error of ours."""
-    if is_policy(policy):
-        assert is_allowed(policy, **REQUEST) in (True, False)
+    for names_principals in (True, False):
+        if problem_with(policy, names_principals=names_principals) is None:
+            compiled = compile_policy(policy, names_principals=names_principals)
+            assert judge(compiled, REQUEST) in Verdict
 
 
 @QUICK
 @given(POLICIES)
 def test_a_denial_of_everything_denies(policy: dict[str, Any]) -> None:
     """No statement opens what another one denies."""
-    if is_policy(policy):
+    if problem_with(policy, names_principals=True) is None:
         given = policy["Statement"]
         statements = given if isinstance(given, list) else [given]
         denial = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
-        assert not is_allowed({"Statement": [*statements, denial]}, **REQUEST)
+        compiled = compile_policy({"Statement": [*statements, denial]})
+        assert judge(compiled, REQUEST) is Verdict.DENIED
 
 
 @QUICK
@@ -224,6 +230,4 @@ def test_patterns_match_as_a_plain_matcher_says(pattern: str, text: str) -> None
             return matches(p[1:], t) or (bool(t) and matches(p, t[1:]))
         return bool(t) and p[0] in ("?", t[0]) and matches(p[1:], t[1:])
 
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": pattern}
-    request = {**REQUEST, "resource": text}
-    assert is_allowed({"Statement": statement}, **request) == matches(pattern, text)
+    assert compile_pattern(pattern).matches(text) == matches(pattern, text)

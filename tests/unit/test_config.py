@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from redrive.config import Config, ConfigError, load_config
+from redrive.config import Config, ConfigError, load_config, load_keys
+from redrive.services.queues.fair import FAIRNESS, Fairness
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -61,8 +62,16 @@ def test_environment_values_are_read(tmp_path: Path) -> None:
         ("drain_s = -1", {}, {}, "drain_s -1.0 is not a length of time"),
         ("drain_s = nan", {}, {}, "drain_s nan is not a length of time"),
         ("drain_s = inf", {}, {}, "drain_s inf is not a length of time"),
+        ("fair_share = 1.1", {}, {}, "fair_share 1.1 is not between 0 and 1"),
+        ("fair_share = nan", {}, {}, "fair_share nan is not between 0 and 1"),
+        ("fair_in_flight_min = 0", {}, {}, "fair_in_flight_min 0 is less than 1"),
+        ("fair_processing_s_min = 0", {}, {}, "fair_processing_s_min 0.0 is not a length of time"),
+        ("fair_window_s = inf", {}, {}, "fair_window_s inf is not a length of time"),
+        ("", {"REDRIVE_FAIR_SILENCE_S": "-1"}, {}, "fair_silence_s -1.0 is not a length of time"),
         ('log_format = "xml"', {}, {}, "log_format 'xml' is not auto, text or json"),
-        ('host = "0.0.0.0"', {}, {}, "host '0.0.0.0' is not a loopback address"),
+        ('host = "0.0.0.0"', {}, {}, "host '0.0.0.0' is not a loopback address.*keys_file"),
+        ('authorisation = "maybe"', {}, {}, "authorisation 'maybe' is not off or on"),
+        ("authorisation = true", {}, {}, "does not fit authorisation"),
     ],
 )
 def test_what_is_refused(
@@ -78,6 +87,15 @@ def test_what_is_refused(
         load_config(tmp_path, environment, flags)
 
 
+def test_fairness_is_made_of_settings(tmp_path: Path) -> None:
+    """Each figure of the rule has a setting; the defaults are the rule's own."""
+    assert Config().fairness == FAIRNESS
+    (tmp_path / "redrive.toml").write_text("fair_share = 0.5\nfair_in_flight_min = 2")
+    environment = {"REDRIVE_FAIR_PROCESSING_S_MIN": "3", "REDRIVE_FAIR_WINDOW_S": "4.5"}
+    config = load_config(tmp_path, environment, {"fair_silence_s": 5, "fair_share": 0.25})
+    assert config.fairness == Fairness(0.25, 2, 3_000, 4_500, 5_000)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a = \x00"])
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
     """Whatever its bytes."""
@@ -91,3 +109,45 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "redrive.toml").mkdir()
     with pytest.raises(ConfigError, match=r"redrive\.toml.*directory"):
         load_config(tmp_path, {}, {})
+
+
+SECRET = "sixteen-or-more-characters"
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
+
+
+def test_keys(tmp_path: Path) -> None:
+    """They are read from the named file; without one there are none, and none are asked for."""
+    assert load_keys(Config()) == {}
+    path = tmp_path / "keys.toml"
+    path.write_text(f'[AKIA]\nsecret = "{SECRET}"\n')
+    path.chmod(0o600)
+    assert set(load_keys(Config(keys_file=str(path)))) == {"AKIA"}
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"keys_file: .*keys\.toml may be used by others"):
+        load_keys(Config(keys_file=str(path)))
+
+
+def test_a_policy_that_would_bind_nobody(tmp_path: Path) -> None:
+    """An identity's policy is refused while authorisation is off."""
+    path = tmp_path / "keys.toml"
+    path.write_text(f"[AKIA]\nsecret = '{SECRET}'\nuser = 'a'\npolicy = '{POLICY}'\n")
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="AKIA has a policy, which binds nobody"):
+        load_keys(Config(keys_file=str(path)))
+    assert load_keys(Config(keys_file=str(path), authorisation="on"))["AKIA"].policy
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "local", "public"),
+    [
+        ("127.0.0.1", ("a.internal",), "127.0.0.1", "127.0.0.1"),
+        ("192.168.1.5", (), "192.168.1.5", "192.168.1.5"),
+        ("0.0.0.0", (), "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", ("a.internal", "b.internal"), "127.0.0.1", "a.internal"),
+        ("::", ("a.internal",), "::1", "a.internal"),
+    ],
+)
+def test_where_the_server_is(host: str, allowed: tuple[str, ...], local: str, public: str) -> None:
+    """What this machine connects to, and what queue URLs say."""
+    config = Config(host=host, allowed_hosts=allowed, keys_file="keys.toml")
+    assert (config.local_host, config.public_host) == (local, public)

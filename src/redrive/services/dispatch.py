@@ -56,6 +56,11 @@ def _give_up(error: StoreFailed) -> None:
 _REFUSED_PAUSE_MS = 1_000
 """Before those who wait look again after a refused commit: at once would spin on a full disk."""
 
+_new = tuple.__new__
+"""Makes a NamedTuple without its own __new__, a Python function that costs three times as much."""
+
+_LAST_DIGITS = tuple(f"{n:03x}" for n in range(0x1000))
+
 Answer = Callable[[Reply], None]
 JobRunner = Callable[[Job, Callable[[Reply], None]], None]
 
@@ -183,7 +188,8 @@ class Dispatch:
 
     def request_id(self) -> str:
         """Return a new request id: a UUID whose first half is this process's, the rest a count."""
-        return f"{self._id_stem}{next(self._order):012x}"
+        n = next(self._order)
+        return f"{self._id_stem}{n >> 12:09x}{_LAST_DIGITS[n & 0xFFF]}"
 
     def cancel(self, ticket: Ticket) -> None:
         """Forget a ticket: a parked one is unparked and never answered; a running one loses its
@@ -255,13 +261,17 @@ class Dispatch:
     def settle(self) -> None:
         """Commit the group, release its answers, start what it asked for, wake who waited for it.
 
-        What that sets off belongs to the next group: call again until `is_idle`. Raises
-        StoreFailed, after which nothing may be answered any more.
+        Parked tickets look again before the commit, so that a message and its first receive share
+        one sync; workers are stepped after it. What that sets off belongs to the next group: call
+        again until `is_idle`. Raises StoreFailed, after which nothing may be answered any more.
         """
+        now_ms = self._clock()
+        for topic in self._store.woken():
+            self._wake_tickets(topic, now_ms)
         answers, self._answers = self._answers, []
         asks, self._asks = self._asks, []
-        now_ms = self._clock()
         try:
+            again = self._store.woken()  # what the tickets themselves have woken
             topics = self._store.commit(now_ms)
         except Unavailable as error:
             self._refuse(answers, asks, error)
@@ -273,8 +283,10 @@ class Dispatch:
             self._tell(ticket, reply)
         for ticket, ask in asks:
             self._start(ticket, ask)
+        for topic in again:
+            self._wake_tickets(topic, now_ms)
         for topic in topics:
-            self._wake(topic, now_ms)
+            self._wake_posts(topic, now_ms)
 
     def _tell(self, ticket: Ticket, reply: Reply) -> None:
         """Give one answer; a bug on the way out must not cost the others of the group theirs."""
@@ -291,7 +303,9 @@ class Dispatch:
         """Wake a topic from outside of a transaction (what lives in memory only, such as live
         events).
         """
-        self._wake(topic, self._clock())
+        now_ms = self._clock()
+        self._wake_tickets(topic, now_ms)
+        self._wake_posts(topic, now_ms)
         self._stirred()
 
     # --- one attempt ----------------------------------------------------------------------------
@@ -306,8 +320,9 @@ class Dispatch:
                     ticket.service,
                     ticket.operation,
                     ticket.params,
-                    Context(
-                        ticket.caller, now_ms, ticket.arrived_ms, ticket.request_id, self._origin
+                    _new(
+                        Context,
+                        (ticket.caller, now_ms, ticket.arrived_ms, ticket.request_id, self._origin),
                     ),
                 )
         except (ServiceError, Unavailable) as error:
@@ -405,10 +420,12 @@ class Dispatch:
             if not parked:
                 del self._parked[topic]
 
-    def _wake(self, topic: str, now_ms: Millis) -> None:
+    def _wake_tickets(self, topic: str, now_ms: Millis) -> None:
         for ticket in list(self._parked.get(topic, ())):
             if ticket.parked and self._attempt(ticket, now_ms):
                 break
+
+    def _wake_posts(self, topic: str, now_ms: Millis) -> None:
         for post in list(self._listening.get(topic, ())):
             self._consult(post, post.worker.step, now_ms)
 

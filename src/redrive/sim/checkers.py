@@ -14,7 +14,7 @@ import orjson
 
 from redrive.core.effects import Run
 from redrive.sim.evidence import Attempt, Audit, Violation, name_in
-from redrive.sim.workload import Request
+from redrive.sim.workload import Request, is_dead
 
 
 class Checker:
@@ -51,7 +51,7 @@ class Checker:
         return Violation(self.invariant, message)
 
 
-class _Settings:
+class Settings:
     """Two settings of each queue, as its committed requests say."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class LeaseExclusivity(Checker):
     invariant = "lease exclusivity"
 
     def __init__(self) -> None:
-        self._settings = _Settings()
+        self._settings = Settings()
         self._leases: dict[str, tuple[str, int]] = {}  # MessageId -> handle, until
         self._of: dict[str, str] = {}  # handle -> MessageId
 
@@ -141,8 +141,8 @@ class LeaseExclusivity(Checker):
         self._settings.commit(attempt)
         for message in deliveries(attempt):
             identity, handle = message["MessageId"], message["ReceiptHandle"]
-            _old, until_ms = self._leases.get(identity, ("", 0))
-            if attempt.now_ms < until_ms:
+            old, until_ms = self._leases.get(identity, ("", 0))
+            if attempt.now_ms < until_ms and handle != old:  # else: a receive that is repeated
                 raise self.fail(f"{message['Body']} was delivered at {attempt.now_ms} < {until_ms}")
             timeout = attempt.params.get("VisibilityTimeout")
             visibility_ms = self._settings.visibility_ms(name_in(attempt.params))
@@ -172,10 +172,14 @@ class ReceiveCounts(Checker):
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._handles: set[str] = set()
 
     def commit(self, attempt: Attempt) -> None:
-        """Follow the counts that receivers are told."""
+        """Follow the counts that receivers are told; a repeated receive counts no more."""
         for message in deliveries(attempt):
+            if message["ReceiptHandle"] in self._handles:
+                continue
+            self._handles.add(message["ReceiptHandle"])
             told = message.get("Attributes", {}).get("ApproximateReceiveCount")
             count = self._counts.get(message["MessageId"], 0) + 1
             if told is not None and int(told) != count:
@@ -198,7 +202,7 @@ class ReceiveBound(Checker):
     invariant = "receive bound"
 
     def __init__(self) -> None:
-        self._settings = _Settings()
+        self._settings = Settings()
 
     def commit(self, attempt: Attempt) -> None:
         """Compare the count that is told with the policy."""
@@ -248,9 +252,9 @@ class AcknowledgedWrites(Checker):
         if attempt.operation in ("PurgeQueue", "DeleteQueue"):
             # A message may have been buried in the meantime, so the dead-letter queue takes all.
             name = name_in(attempt.params)
-            self._release(lambda i: name == "dead" or self._queue[i] == name)
+            self._release(lambda i: is_dead(name) or self._queue[i] == name)
         elif attempt.operation in ("StartMessageMoveTask", "AdvanceMoves"):
-            self._release(lambda i: i in self._of.values() or self._queue[i] == "dead")
+            self._release(lambda i: i in self._of.values() or is_dead(self._queue[i]))
 
     def _store(self, attempt: Attempt) -> None:
         if attempt.result is None:
@@ -261,7 +265,7 @@ class AcknowledgedWrites(Checker):
             ids = [sent["MessageId"] for sent in attempt.result.get("Successful", ())]
         else:
             return
-        self._untouched.update(ids)
+        self._untouched.update(identity for identity in ids if identity not in self._queue)
         self._queue.update(dict.fromkeys(ids, name_in(attempt.params)))
 
     def _release(self, is_released: Callable[[str], bool]) -> None:
@@ -272,6 +276,8 @@ class AcknowledgedWrites(Checker):
     def audit(self, audit: Audit) -> None:
         """Look for each one; what is older than the shortest retention may be gone."""
         stored = {row.id for row in audit.messages}
+        for identity in stored:  # one that came by a move, and may answer a duplicate
+            self._queue.setdefault(identity, "")
         for identity, body in list(self._fresh.items()):
             if identity in stored:
                 continue
@@ -379,7 +385,7 @@ class MappingAccounting(Checker):
     gap_ms_most = 10_000
 
     def __init__(self) -> None:
-        self._settings = _Settings()
+        self._settings = Settings()
         self._polled: set[str] = set()  # handles that no invocation was asked for
         self._running: dict[str, frozenset[str]] = {}  # request id -> handles
         self._ended: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # -> deleted, kept
@@ -446,7 +452,7 @@ class MappingAccounting(Checker):
         """Forget what was in memory: its messages return by themselves."""
         self._polled.clear()
         self._running.clear()
-        self._ended.clear()
+        self._excused.update(self._ended)  # the group that a crash cut off may have settled them
 
     def rest(self) -> None:
         """All is accounted for."""

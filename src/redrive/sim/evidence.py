@@ -11,6 +11,7 @@ import orjson
 from redrive.core.effects import Ask, Caller, Context, Params, Result, Wait
 from redrive.core.errors import ServiceError
 from redrive.core.time import Millis
+from redrive.services.queues.fair import Hold, Tenant
 from redrive.services.registry import Registry
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
@@ -146,6 +147,9 @@ class MessageRow(NamedTuple):
     origin: str | None
     lineage: int | None
     content: str
+    group_id: str | None
+    sequence: int | None  # on FIFO queues
+    dedup_id: str | None
 
     @property
     def id(self) -> str:
@@ -156,6 +160,14 @@ class MessageRow(NamedTuple):
     def body(self) -> str:
         """The body: the simulator's are words without escapes, no two alike."""
         return self.content[self.content.index('"Body":"') + 8 : -1]
+
+
+class LaneRow(NamedTuple):
+    """Where a message is: its heap's number, or minus that, in the lane of noisy tenants."""
+
+    seq: int
+    heap: int
+    group_id: str | None
 
 
 class MoveRow(NamedTuple):
@@ -190,6 +202,9 @@ class Audit(NamedTuple):
     messages: list[MessageRow]
     moves: list[MoveRow]
     polls: list[Poll]
+    lanes: list[LaneRow]
+    tenants: list[Tenant]
+    holds: list[Hold]
 
 
 def read_audit(store: SqliteStore, now_ms: Millis, polls: list[Poll]) -> Audit:
@@ -203,6 +218,9 @@ def read_audit(store: SqliteStore, now_ms: Millis, polls: list[Poll]) -> Audit:
             tx.rows(MessageRow, "audit.messages"),
             tx.rows(MoveRow, "audit.moves"),
             polls,
+            tx.rows(LaneRow, "audit.lanes"),
+            tx.rows(Tenant, "audit.tenants"),
+            tx.rows(Hold, "audit.holds"),
         )
 
     audit: Audit = store.transact(read)

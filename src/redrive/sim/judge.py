@@ -13,15 +13,19 @@ from typing import Any
 from redrive.core.effects import Run
 from redrive.sim.checkers import CHECKERS, Checker
 from redrive.sim.evidence import Attempt, Audit, Violation
+from redrive.sim.fairness import FAIR_CHECKERS
+from redrive.sim.fifo_checkers import FIFO_CHECKERS
 from redrive.sim.oracle import Oracle
 from redrive.sim.workload import Request
+
+ALL_CHECKERS = (*CHECKERS, *FAIR_CHECKERS, *FIFO_CHECKERS)
 
 
 class Judge:
     """Whoever may say that an invariant does not hold."""
 
     def __init__(
-        self, checkers: Sequence[type[Checker]] = CHECKERS, *, oracle: bool = True
+        self, checkers: Sequence[type[Checker]] = ALL_CHECKERS, *, oracle: bool = True
     ) -> None:
         self.oracle = Oracle() if oracle else None
         self.checkers = [kind() for kind in checkers]

@@ -12,11 +12,10 @@ A message is known by its body: the workload sends no body twice, and a redrive 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from redrive.sim import fifo_beliefs as fifo
+from redrive.sim.beliefs import Item, Place, Touch
 from redrive.sim.evidence import (
     Attempt,
     Audit,
@@ -26,83 +25,6 @@ from redrive.sim.evidence import (
     arn_of,
     name_in,
 )
-
-_DEFAULTS = {
-    "VisibilityTimeout": 30,
-    "DelaySeconds": 0,
-    "ReceiveMessageWaitTimeSeconds": 0,
-    "MessageRetentionPeriod": 345_600,
-}
-
-
-@dataclass(slots=True)
-class Place:
-    """A queue from its creation, or from its latest purge, to the next purge or its deletion."""
-
-    name: str
-    visibility_ms: int = 0
-    delay_ms: int = 0
-    wait_ms: int = 0
-    retention_ms: int = 0
-    dlq: str | None = None
-    receives_max: int | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
-    is_gone: bool = False
-
-    def set(self, given: Mapping[str, str]) -> None:
-        """Take attributes over."""
-        self.attributes.update(given)
-        number = {n: int(self.attributes.get(n, v)) * 1000 for n, v in _DEFAULTS.items()}
-        self.visibility_ms, self.delay_ms = number["VisibilityTimeout"], number["DelaySeconds"]
-        self.wait_ms = number["ReceiveMessageWaitTimeSeconds"]
-        self.retention_ms = number["MessageRetentionPeriod"]
-        policy = self.attributes.get("RedrivePolicy")
-        self.dlq = self.receives_max = None
-        if policy:
-            parsed = orjson.loads(policy)
-            self.dlq = parsed["deadLetterTargetArn"].rsplit(":", 1)[-1]
-            self.receives_max = int(parsed["maxReceiveCount"])
-
-
-@dataclass(slots=True)
-class Item:
-    """A message's whole life under one body.
-
-    doubt: it has met this fate, unless it turns out to have been elsewhere before.
-    """
-
-    body: str
-    id: str
-    place: Place | None  # None: gone for ever
-    sent_ms: int
-    visible_ms: int
-    receives: int = 0
-    origin: str | None = None
-    fate: str = "live"  # why it is gone: deleted | expired | dropped
-    doubt: str | None = None
-
-    def leave(self, fate: str) -> None:
-        """Be gone."""
-        self.place, self.fate, self.doubt = None, fate, None
-
-
-@dataclass(slots=True)
-class Touch:
-    """An execution that may have taken messages of a place away, and which ones (by body)."""
-
-    at_ms: int
-    place: Place
-    retention_ms: int
-    receives_max: int | None
-    dlq: Place | None
-    buriable: set[str] = field(default_factory=set)
-    movable: set[str] = field(default_factory=set)
-    expirable: set[str] = field(default_factory=set)
-
-    @property
-    def taken(self) -> set[str]:
-        """Return what may be somewhere else since."""
-        return self.buriable | self.movable
 
 
 class Oracle:
@@ -168,16 +90,18 @@ class Oracle:
 
     def _on_SendMessage(self, attempt: Attempt) -> None:
         assert attempt.result is not None
-        self._send(attempt, attempt.params, attempt.result["MessageId"])
+        self._send(attempt, attempt.params, attempt.result)
 
     def _on_SendMessageBatch(self, attempt: Attempt) -> None:
         assert attempt.result is not None
         entries = {entry["Id"]: entry for entry in attempt.params["Entries"]}
         for sent in attempt.result.get("Successful", ()):
-            self._send(attempt, entries[sent["Id"]], sent["MessageId"])
+            self._send(attempt, entries[sent["Id"]], sent)
 
-    def _send(self, attempt: Attempt, params: Mapping[str, Any], identity: str) -> None:
-        place = self.places[name_in(attempt.params)]
+    def _send(self, attempt: Attempt, params: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        place, identity = self.places[name_in(attempt.params)], sent["MessageId"]
+        if place.is_fifo and not fifo.accept(place, params, sent, attempt.now_ms):
+            return
         delay = params.get("DelaySeconds")
         delay_ms = place.delay_ms if delay is None else delay * 1000
         body = params["MessageBody"]
@@ -185,21 +109,28 @@ class Oracle:
             raise Violation("unique ids", f"{identity} was given to two messages")
         assert body not in self.items, "the workload sent a body twice"
         self.bodies[identity] = body
-        item = Item(body, identity, place, attempt.now_ms, attempt.now_ms + delay_ms)
+        visible_ms = attempt.now_ms + (place.delay_ms if place.is_fifo else delay_ms)
+        item = Item(body, identity, place, attempt.now_ms, visible_ms)
+        if place.is_fifo:
+            fifo.enter(item, params, sent)
         self.items[body] = self.live[body] = item
 
     def _on_ReceiveMessage(self, attempt: Attempt) -> None:
         params, now_ms = attempt.params, attempt.now_ms
         place = self.places[name_in(params)]
-        touch = self._touch("receive", now_ms, place)
-        limit = params.get("MaxNumberOfMessages", 1)
         timeout = params.get("VisibilityTimeout")
         visibility_ms = place.visibility_ms if timeout is None else timeout * 1000
         messages = (attempt.result or {}).get("Messages", [])
+        if place.is_fifo and fifo.repeat(self, attempt, place, messages, now_ms + visibility_ms):
+            return
+        touch = self._touch("receive", now_ms, place)
+        limit = params.get("MaxNumberOfMessages", 1)
         for message in messages:
             self._deliver(message, touch, now_ms + visibility_ms)
+        if place.is_fifo:
+            fifo.judge_order(self, touch, messages)
         if len(messages) < limit and (visibility_ms or not messages):
-            self._settle_short_receive(touch)
+            self._settle_short_receive(touch, {message["Body"] for message in messages})
 
     def _touch(self, kind: str, now_ms: int, place: Place) -> Touch:
         dlq = None if place.dlq is None else self.places.get(place.dlq)
@@ -209,7 +140,8 @@ class Oracle:
             if item.place is not place and item.body not in brought:
                 continue
             is_due = item.visible_ms <= now_ms or item.place is not place
-            if now_ms >= item.sent_ms + touch.retention_ms:
+            has_come = place.is_fifo and item.place is not place  # its retention has begun anew
+            if now_ms >= item.sent_ms + touch.retention_ms and not has_come:
                 touch.expirable.add(item.body)
             elif is_due and kind == "move":
                 touch.movable.add(item.body)
@@ -241,6 +173,8 @@ class Oracle:
         self._is_here(item, touch)
         item.receives += 1
         item.visible_ms = visible_ms
+        if message["ReceiptHandle"] in self.handles:
+            raise Violation("receive attempts", f"{body} was received twice by one handle")
         self.handles[message["ReceiptHandle"]] = (body, identity, touch.place, item.receives)
 
     def _is_here(self, item: Item, after: Touch) -> None:
@@ -252,12 +186,14 @@ class Oracle:
             if touch is after:
                 break
 
-    def _settle_short_receive(self, touch: Touch) -> None:
+    def _settle_short_receive(self, touch: Touch, given: set[str]) -> None:
         """A receive that had room for more has taken, buried or dropped all that was due."""
         earlier = [other for other in self.touches if other is not touch]
         for item in self._in(touch.place):
             is_elsewhere = any(item.body in other.taken for other in earlier)
             if item.visible_ms > touch.at_ms or item.doubt or is_elsewhere:
+                continue
+            if touch.place.is_fifo and fifo.is_blocked(self, item, touch.at_ms, given):
                 continue
             if item.body in touch.expirable:
                 item.leave("expired")
@@ -273,6 +209,8 @@ class Oracle:
         assert touch.dlq is not None
         self._is_here(item, touch)
         item.place, item.visible_ms, item.origin = touch.dlq, touch.at_ms, arn_of(touch.place.name)
+        if touch.dlq.is_fifo:
+            item.sent_ms, item.number, item.dedup = touch.at_ms, None, item.id
         if touch.dlq.is_gone:
             item.leave("dropped")
 
@@ -292,6 +230,7 @@ class Oracle:
     def _delete(self, attempt: Attempt, handle: str) -> None:
         item = self._held(attempt, handle)
         if item is not None:
+            fifo.judge_lease(self, item, attempt.now_ms)
             self._depart(item, "deleted")
 
     def _held(self, attempt: Attempt, handle: str) -> Item | None:
@@ -317,6 +256,7 @@ class Oracle:
     def _change(self, attempt: Attempt, params: Mapping[str, Any]) -> None:
         item = self._held(attempt, params["ReceiptHandle"])
         if item is not None:
+            fifo.judge_lease(self, item, attempt.now_ms)
             item.visible_ms = attempt.now_ms + params["VisibilityTimeout"] * 1000
 
     def _on_StartMessageMoveTask(self, attempt: Attempt) -> None:
@@ -368,6 +308,8 @@ class Oracle:
                 and (place.name in allowed or back)
             ):
                 self._is_here(item, touch)
+                if place.is_fifo:
+                    fifo.move(place, item, identity, touch.at_ms)
                 self.bodies[identity] = item.body
                 item.id, item.place, item.origin = identity, place, None
                 item.sent_ms = item.visible_ms = touch.at_ms
@@ -386,6 +328,9 @@ class Oracle:
                 return
             if item.body in touch.buriable and touch.dlq is not None and touch.dlq.is_gone:
                 item.leave("dropped")
+                return
+            if item.body in touch.movable and fifo.is_suppressed(self, item, touch):
+                item.leave("suppressed")
                 return
         where = item.place.name if item.place else "?"
         raise Violation("nothing is lost", f"{item.body} is gone from {where}")
@@ -448,6 +393,7 @@ class Oracle:
         predicted = (item.visible_ms, item.receives, item.origin)
         if stored != predicted:
             raise Violation("predicted rows", f"{item.body} is {stored}, predicted {predicted}")
+        fifo.judge_row(item, row, place)
 
     def _compare_polls(self, audit: Audit) -> None:
         for poll in audit.polls:
@@ -455,10 +401,14 @@ class Oracle:
                 raise Violation("timers", f"a long poll of {poll.queue} goes on after its end")
             place = self.places.get(poll.queue)
             if place is None:
+                if not poll.as_of_ms:  # a refused commit has taken the queue's creation back
+                    continue
                 raise Violation("timers", f"a long poll waits on {poll.queue}, which is gone")
             for item in self._in(place):
                 if item.visible_ms <= poll.as_of_ms < item.sent_ms + place.retention_ms:
                     if place.receives_max is not None and item.receives >= place.receives_max:
+                        continue
+                    if place.is_fifo and fifo.is_blocked(self, item, poll.as_of_ms, set()):
                         continue
                     raise Violation(
                         "timers",

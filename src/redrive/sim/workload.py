@@ -17,9 +17,12 @@ from redrive.core.effects import Params, Reply
 from redrive.core.errors import ServiceError
 from redrive.sim.chance import Dice
 from redrive.sim.evidence import ACCOUNT, arn_of, plain
+from redrive.sim.fifo_workload import FIFO_NAMES, FIFO_SHARES, FifoClients
 from redrive.sim.runtime import REPORTER
 
 NAMES = ("main", "side", "dead")
+DEAD_NAMES = ("dead", "dead.fifo")
+_SHARES = {"main": 6.0, "side": 2.0, "dead": 2.0}
 _HANDLES_MAX = 40
 
 _WEIGHTS: dict[str, float] = {
@@ -51,6 +54,7 @@ _MAPPING_WEIGHTS: dict[str, float] = {
 }
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/sim"
 _MAPPED = {"main": REPORTER, "side": "plain"}
+_TENANTS = {"loud": 5.0, "calm": 1.0, "still": 1.0}
 
 
 class Request(NamedTuple):
@@ -59,6 +63,11 @@ class Request(NamedTuple):
     service: str
     operation: str
     params: Params
+
+
+def is_dead(name: str) -> bool:
+    """Tell whether a queue is where others bury."""
+    return name in DEAD_NAMES
 
 
 def url_of(name: str) -> str:
@@ -85,9 +94,20 @@ def _function(name: str) -> Request:
 class Workload:
     """The clients of one world."""
 
-    def __init__(self, dice: Dice, *, has_mappings: bool) -> None:
+    def __init__(
+        self,
+        dice: Dice,
+        *,
+        has_mappings: bool,
+        groups: Dice | None = None,
+        has_fifo: bool = False,
+    ) -> None:
         self._dice = dice
         self._has_mappings = has_mappings
+        self._fifo = FifoClients(dice) if has_fifo else None
+        self._names = NAMES + (FIFO_NAMES if has_fifo else ())
+        self._shares = _SHARES | (FIFO_SHARES if has_fifo else {})
+        self._groups = groups  # None: nobody uses message groups on standard queues
         self._weights = _WEIGHTS | (_MAPPING_WEIGHTS if has_mappings else {})
         self._mappings: list[str] = []
         self._bodies = 0
@@ -100,6 +120,8 @@ class Workload:
     def setup(self) -> list[Request]:
         """Return what makes the queues that the world begins with."""
         made = [self._create("dead"), self._create("main", policy=True), self._create("side")]
+        if self._fifo is not None:
+            made += [self._create("dead.fifo"), self._create("main.fifo", policy=True)]
         if self._has_mappings:
             made += [_function(name) for name in _MAPPED.values()]
             made += [self._create_mapping()]
@@ -125,24 +147,29 @@ class Workload:
         return Request("sqs", operation, {"QueueUrl": url_of(name), **params})
 
     def _queue(self) -> str:
-        return self._dice.weighted({"main": 6.0, "side": 2.0, "dead": 2.0})
+        return self._dice.weighted(self._shares)
 
-    def _entry(self) -> dict[str, Any]:
+    def _entry(self, name: str) -> dict[str, Any]:
         self._bodies += 1
         entry: dict[str, Any] = {"MessageBody": f"m{self._bodies}"}
         if self._dice.chance(0.3):
             entry["DelaySeconds"] = self._dice.pick((0, 1, 5, 60, 900))
         if self._dice.chance(0.1):
             entry["MessageAttributes"] = {"tint": {"DataType": "String", "StringValue": "blue"}}
+        if self._groups is not None and self._groups.chance(0.8):
+            entry["MessageGroupId"] = self._groups.weighted(_TENANTS)
+        if self._fifo is not None and name.endswith(".fifo"):
+            self._fifo.address(entry)
         return entry
 
     def _send(self) -> Request:
-        return self._sqs("SendMessage", self._queue(), **self._entry())
+        name = self._queue()
+        return self._sqs("SendMessage", name, **self._entry(name))
 
     def _send_batch(self) -> Request:
-        count = self._dice.between(1, 5)
-        entries = [{"Id": str(n), **self._entry()} for n in range(count)]
-        return self._sqs("SendMessageBatch", self._queue(), Entries=entries)
+        name, count = self._queue(), self._dice.between(1, 5)
+        entries = [{"Id": str(n), **self._entry(name)} for n in range(count)]
+        return self._sqs("SendMessageBatch", name, Entries=entries)
 
     def _receive(self) -> Request:
         params: dict[str, Any] = {
@@ -153,7 +180,10 @@ class Workload:
             params["VisibilityTimeout"] = self._dice.pick((0, 1, 5, 30, 600, 43_200))
         if self._dice.chance(0.8):
             params["WaitTimeSeconds"] = self._dice.pick((0, 0, 1, 5, 20))
-        return self._sqs("ReceiveMessage", self._queue(), **params)
+        name = self._queue()
+        if self._fifo is not None and name.endswith(".fifo"):
+            self._fifo.name_attempt(params)
+        return self._sqs("ReceiveMessage", name, **params)
 
     def _handle(self) -> tuple[str, str]:
         if not self._handles:
@@ -190,9 +220,11 @@ class Workload:
         ]
         return self._sqs("ChangeMessageVisibilityBatch", name, Entries=entries)
 
-    def _attributes(self, *, policy: bool) -> dict[str, str]:
+    def _attributes(self, name: str, *, policy: bool) -> dict[str, str]:
         dice = self._dice
-        attributes = {
+        is_fifo = name.endswith(".fifo")
+        attributes = self._fifo.attributes() if self._fifo is not None and is_fifo else {}
+        attributes |= {
             "VisibilityTimeout": str(dice.pick((0, 1, 5, 30, 30, 300))),
             "MessageRetentionPeriod": str(dice.pick((60, 300, 3_600, 345_600))),
         }
@@ -202,22 +234,28 @@ class Workload:
             attributes["ReceiveMessageWaitTimeSeconds"] = str(dice.pick((0, 3, 20)))
         if policy:
             attributes["RedrivePolicy"] = orjson.dumps(
-                {"deadLetterTargetArn": arn_of("dead"), "maxReceiveCount": dice.between(1, 3)}
+                {
+                    "deadLetterTargetArn": arn_of("dead.fifo" if is_fifo else "dead"),
+                    "maxReceiveCount": dice.between(1, 3),
+                }
             ).decode()
         return attributes
 
     def _create(self, name: str, *, policy: bool = False) -> Request:
-        attributes = self._attributes(policy=policy)
+        attributes = self._attributes(name, policy=policy)
+        if name.endswith(".fifo"):
+            attributes["FifoQueue"] = "true"
         return Request("sqs", "CreateQueue", {"QueueName": name, "Attributes": attributes})
 
     def _create_queue(self) -> Request:
-        name = self._dice.pick(NAMES)
-        return self._create(name, policy=name != "dead" and self._dice.chance(0.8))
+        name = self._dice.pick(self._names)
+        return self._create(name, policy=not is_dead(name) and self._dice.chance(0.8))
 
     def _set_attributes(self) -> Request:
         name = self._queue()
-        attributes = self._attributes(policy=name != "dead" and self._dice.chance(0.5))
-        if name == "main" and self._dice.chance(0.1):
+        policy = not is_dead(name) and self._dice.chance(0.5)
+        attributes = self._attributes(name, policy=policy)
+        if name in ("main", "main.fifo") and self._dice.chance(0.1):
             attributes["RedrivePolicy"] = ""
         keep = self._dice.between(1, len(attributes))
         return self._sqs(
@@ -231,9 +269,11 @@ class Workload:
         return self._sqs("DeleteQueue", self._queue())
 
     def _start_move(self) -> Request:
-        params: dict[str, Any] = {"SourceArn": arn_of("dead")}
+        source = self._dice.pick(DEAD_NAMES) if self._fifo is not None else "dead"
+        params: dict[str, Any] = {"SourceArn": arn_of(source)}
         if self._dice.chance(0.5):
-            params["DestinationArn"] = arn_of(self._dice.pick(("main", "side")))
+            to = self._dice.pick(("main", "side")) if source == "dead" else "main.fifo"
+            params["DestinationArn"] = arn_of(to)
         if self._dice.chance(0.5):
             params["MaxNumberOfMessagesPerSecond"] = self._dice.pick((1, 2, 500))
         return Request("sqs", "StartMessageMoveTask", params)
@@ -311,6 +351,8 @@ class Workload:
         name = str(request.params.get("QueueUrl", "")).rsplit("/", 1)[-1]
         for message in result.get("Messages", ()):
             self._handles.append((name, message["ReceiptHandle"]))
+            if self._fifo is not None and name == "dead.fifo":
+                self._fifo.dead_ids.append(message["MessageId"])
         del self._handles[:-_HANDLES_MAX]
         if "TaskHandle" in result:
             self._tasks.append(result["TaskHandle"])

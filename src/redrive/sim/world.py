@@ -30,6 +30,9 @@ from redrive.services.functions.sweeper import Sweeper
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.poller import Poller
 from redrive.services.mappings.room import Mappings
+from redrive.services.metrics import operations as metrics
+from redrive.services.metrics.recorder import Recorder
+from redrive.services.metrics.room import Metrics
 from redrive.services.queues import operations as queues
 from redrive.services.queues.mover import Mover
 from redrive.services.queues.reaper import Reaper
@@ -44,6 +47,7 @@ from redrive.sim.evidence import (
     plain,
     read_audit,
 )
+from redrive.sim.fairness import FAIRNESS
 from redrive.sim.faults import Crash, CrashingStore
 from redrive.sim.judge import Judge
 from redrive.sim.runtime import Ending, MemoryCode, Scripts
@@ -55,7 +59,14 @@ from redrive.store.store import StoreFailed
 
 _SERVICES = Path(functions_package.__file__).parent.parent
 _STATEMENTS = load_statements(
-    _SERVICES / name / f"{name}.sql" for name in ("queues", "functions", "mappings")
+    _SERVICES / f"{name}.sql"
+    for name in (
+        "queues/queues",
+        "queues/fifo",
+        "functions/functions",
+        "mappings/mappings",
+        "metrics/metrics",
+    )
 )
 ORIGIN = "http://sim"
 START_MS = Millis(1_800_000_000_000)
@@ -105,7 +116,8 @@ class World:
     """One machine, its disk, its clients and its judge.
 
     name tells its VFS from those of other worlds in the process. has_faults: crashes, full disks
-    and lost replies happen. has_mappings: functions are mapped to queues.
+    and lost replies happen. has_mappings: functions are mapped to queues. has_groups: messages are
+    of tenants, on standard queues. has_fifo: there are FIFO queues as well.
     """
 
     def __init__(
@@ -116,6 +128,8 @@ class World:
         judge: Judge | None = None,
         has_faults: bool = True,
         has_mappings: bool | None = None,
+        has_fifo: bool | None = None,
+        has_groups: bool | None = None,
         script: Callable[[Run, Millis], Ending] | None = None,
     ) -> None:
         self.seed, self._name = seed, name
@@ -125,7 +139,17 @@ class World:
         self._script = script
         if has_mappings is None:
             has_mappings = self._dice.chance(0.5)
-        self.workload = Workload(Dice(seed, "workload"), has_mappings=has_mappings)
+        if has_fifo is None:
+            has_fifo = Dice(seed, "fifo").chance(0.5)
+        groups = Dice(seed, "groups")
+        if has_groups is None:
+            has_groups = groups.chance(0.5)
+        self.workload = Workload(
+            Dice(seed, "workload"),
+            has_mappings=has_mappings,
+            groups=groups if has_groups else None,
+            has_fifo=has_fifo,
+        )
         self.judge = judge or Judge()
         self.raw_ms = START_MS
         self.trace: deque[str] = deque(maxlen=_TRACE_KEPT)
@@ -152,9 +176,10 @@ class World:
         self.clock = VirtualClock(self, self.sqlite.high_water_ms)
         self.registry = WatchedRegistry(self.store)
         chance = Dice(self.seed, f"chance/{self._generation}")
-        queues.register(self.registry, Queues(self.store, chance))
+        queues.register(self.registry, Queues(self.store, chance, fairness=FAIRNESS))
         functions.register(self.registry, Functions(self._code, chance))
         mappings.register(self.registry, Mappings(chance))
+        metrics.register(self.registry, Metrics())
         self.store.commit(self.clock())
         dice = Dice(self.seed, f"scripts/{self._generation}")
         self.scripts = Scripts(dice, self.clock, self._ended, self._script)
@@ -170,6 +195,7 @@ class World:
         for worker in (
             Mover(CALLER),
             Reaper(CALLER),
+            Recorder(CALLER, self.sqlite.high_water_ms),
             Courier(lambda _dropped: None),
             Sweeper(),
             Poller(CALLER, chance),

@@ -148,6 +148,16 @@ def test_a_wait_is_tried_again_when_its_topic_wakes(house: House) -> None:
     assert replies[0].result == {"found": "x", "arrived": T0, "now": T0 + 7}
 
 
+def test_what_wakes_and_who_is_woken_share_a_commit(house: House) -> None:
+    """A long poll hears of a message in the same settling, and with one sync for both."""
+    house.add(look=waiting(NEVER, "note"), note=note)
+    replies = house.enter("look")
+    house.settle()
+    house.enter("note")
+    house.dispatch.settle()
+    assert replies[0].result is not None
+
+
 def test_a_topic_may_be_woken_from_outside(house: House) -> None:
     """wake() tries who waits without a transaction having said so, and stirs the loop."""
     house.add(look=waiting(NEVER, "tail"))

@@ -157,6 +157,8 @@ def parse_source(params: Params, caller: Caller) -> str:
         )
     if arn.service != "sqs" or not arn.account or not arn.region:
         raise invalid("Unrecognized event source.")
+    if arn.resource.endswith(".fifo"):
+        raise invalid("FIFO queues as event sources are not supported by this server.")
     if arn.region != caller.region:
         raise invalid(
             f"The queue's region ({arn.region}) is not the function's region ({caller.region})."

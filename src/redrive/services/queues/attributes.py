@@ -17,8 +17,9 @@ from redrive.core.limits import (
     VISIBILITY_MS_MAX,
     WAIT_MS_MAX,
 )
-from redrive.core.policies import is_policy
+from redrive.core.policy_grammar import problem_with
 from redrive.core.time import DAY_MS, MINUTE_MS, SECOND_MS
+from redrive.services.queues import fifo
 from redrive.services.queues.model import Counts, Hidden, Queue
 
 
@@ -81,9 +82,11 @@ def _invalid(name: str, value: str, reason: str = "") -> ServiceError:
     return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.{tail}")
 
 
-def check_names(attributes: Mapping[str, str], *, creating: bool) -> None:
+def check_names(attributes: Mapping[str, str], *, creating: bool, is_fifo: bool) -> None:
     """Refuse names that do not exist, or not for a standard queue. AWS: texts as captured."""
     for name, value in attributes.items():
+        if is_fifo and name in SETTABLE:
+            continue
         if name not in SETTABLE or name == "ContentBasedDeduplication":
             raise ServiceError("InvalidAttributeName", f"Unknown Attribute {name}.")
         if name == "FifoQueue":
@@ -109,6 +112,8 @@ def merge(
         if name in NUMBERS:
             merged[name] = _check_number(name, value)
             continue
+        if name in fifo.DEFAULTS:
+            fifo.check_choice(name, value)
         if value == "" and name != "SqsManagedSseEnabled":
             merged.pop(name, None)
             continue
@@ -122,6 +127,7 @@ def merge(
             raise _invalid(name, value)
         merged[name] = value
     _settle_encryption(merged, given)
+    fifo.check_throughput(merged)
     return merged
 
 
@@ -236,7 +242,8 @@ def _check_policy(value: str) -> None:
         policy = orjson.loads(value)
     except orjson.JSONDecodeError:
         policy = None
-    if not is_policy(policy) or len(value.encode()) > POLICY_BYTES_MAX:
+    problem = problem_with(policy, names_principals=True)
+    if problem is not None or len(value.encode()) > POLICY_BYTES_MAX:
         raise ServiceError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
 
 
@@ -275,6 +282,8 @@ def stored(queue: Queue) -> dict[str, str]:
     attributes: dict[str, str] = orjson.loads(queue.attributes)
     shown = {name: str(NUMBERS[name].default) for name in _SHOWN_WHEN_UNSET}
     shown["SqsManagedSseEnabled"] = "true"
+    if queue.is_fifo:
+        shown.update(fifo.DEFAULTS)
     shown.update(attributes)
     if "KmsMasterKeyId" in attributes:
         shown.setdefault("KmsDataKeyReusePeriodSeconds", "300")

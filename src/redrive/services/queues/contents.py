@@ -17,6 +17,7 @@ import orjson
 from redrive.core.errors import ServiceError
 from redrive.core.limits import DELAY_MS_MAX, MESSAGE_ATTRIBUTES_MAX
 from redrive.core.time import SECOND_MS, Millis
+from redrive.services.queues import fifo
 from redrive.services.queues.model import Queue
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -87,7 +88,7 @@ def admit(queue: Queue, params: Mapping[str, Any], *, many: bool) -> Content:
         attributes_md5,
         system_md5,
         trace,
-        _group_id(params),
+        _group_id(queue, params),
         _delay_ms(queue, params),
     )
 
@@ -107,6 +108,8 @@ def _delay_ms(queue: Queue, params: Mapping[str, Any]) -> Millis:
     delay = params.get("DelaySeconds")
     if delay is None:
         return Millis(queue.delay_ms)
+    if queue.is_fifo:
+        return fifo.delay_ms(queue, delay)
     if not 0 <= delay * SECOND_MS <= DELAY_MS_MAX:
         raise ServiceError(
             "InvalidParameterValue",
@@ -116,7 +119,7 @@ def _delay_ms(queue: Queue, params: Mapping[str, Any]) -> Millis:
     return Millis(delay * SECOND_MS)
 
 
-def _group_id(params: Mapping[str, Any]) -> str | None:
+def _group_id(queue: Queue, params: Mapping[str, Any]) -> str | None:
     for name in ("MessageGroupId", "MessageDeduplicationId"):
         value = params.get(name)
         if value is not None and _GROUP_ID.fullmatch(value) is None:
@@ -125,6 +128,8 @@ def _group_id(params: Mapping[str, Any]) -> str | None:
                 f"Value {value} for parameter {name} is invalid. Reason: {name} can only include"
                 " alphanumeric and punctuation characters. 1 to 128 in length.",
             )
+    if queue.is_fifo:
+        return fifo.group_id(params)
     if params.get("MessageDeduplicationId") is not None:
         raise ServiceError(
             "InvalidParameterValue",

@@ -17,6 +17,7 @@ from redrive.core.ids import SEQ_BITS
 _LAYOUT = struct.Struct(">QQI")
 _HANDLE_LENGTH = 32  # 24 bytes, so that base64 needs no padding and has one form only
 _NUMBER_MAX = (1 << 63) - 1  # of a heap or a sequence, as the tables hold them
+_N_MASK = (1 << SEQ_BITS) - 1
 _TAIL_MASK = (1 << 54) - 1
 _ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: spreads neighbouring numbers (Knuth, TAOCP 3, 6.4)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -33,10 +34,10 @@ class Handle(NamedTuple):
 
 def message_id(seq: int, salt: int) -> str:
     """Return the MessageId of a sequence number: UUIDv7 whose instant is the instant of sending."""
-    ms, n = seq >> SEQ_BITS, seq & ((1 << SEQ_BITS) - 1)
-    tail = ((seq ^ salt) * _ODD) & _TAIL_MASK
-    low = (2 << 62) | ((n & 0xFF) << 54) | tail
-    text = f"{(ms << 16) | 0x7000 | (n >> 8):016x}{low:016x}"
+    n = seq & _N_MASK
+    high = ((seq >> SEQ_BITS) << 16) | 0x7000 | (n >> 8)
+    low = (2 << 62) | ((n & 0xFF) << 54) | (((seq ^ salt) * _ODD) & _TAIL_MASK)
+    text = ((high << 64) | low).to_bytes(16).hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

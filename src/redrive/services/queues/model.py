@@ -40,6 +40,8 @@ class Queue(NamedTuple):
     receives_max: int | None  # set when dlq_arn is
     attributes: str  # JSON object: what was set, as text, by AWS's attribute names
     tags: str  # JSON object
+    is_grouped: int = 0  # 1: a standard queue that has met a message group (services/queues/fair)
+    is_fifo: int = 0  # 1: the name ends with .fifo
 
     @property
     def arn(self) -> str:
@@ -112,6 +114,10 @@ class Counts(NamedTuple):
     buried_out: int
     moved_in: int
     moved_out: int
+    sent_bytes: int  # bodies and attributes of what was sent
+    delete_calls: int  # handles that were taken, repeats included
+    empty_receives: int  # as last written: once a minute
+    deduplicated: int  # sends of FIFO queues that were accepted and stored no message
 
 
 class Hidden(NamedTuple):

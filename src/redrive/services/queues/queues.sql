@@ -118,6 +118,99 @@ CREATE TABLE queue_salt (
     salt INTEGER NOT NULL  -- makes this store's message ids unlike any other's
 ) STRICT;
 
+-- schema 2: fair queues: what each tenant holds, and the lane of the noisy ones
+ALTER TABLE queues ADD COLUMN is_grouped INTEGER NOT NULL DEFAULT 0;  -- 1: a standard queue that has met a group
+
+CREATE TABLE tenants (  -- a message group of a standard queue; a queue as a whole has the group ''
+    heap      INTEGER NOT NULL,
+    group_id  TEXT NOT NULL,
+    messages  INTEGER NOT NULL,  -- rows in both lanes; 0 for a queue as a whole
+    in_flight INTEGER NOT NULL,  -- rows of holds
+    since_ms  INTEGER NOT NULL,  -- when the window of processing time began that is filled now
+    busy_ms   INTEGER NOT NULL,  -- processing time that ended in it
+    before_ms INTEGER NOT NULL,  -- and in the window before it
+    last_ms   INTEGER NOT NULL,  -- the latest send, receive, change or delete
+    noise     INTEGER NOT NULL CHECK (noise IN (0, 1, 2)),  -- quiet, noisy, quiet but not yet all back
+    PRIMARY KEY (heap, group_id)
+) STRICT, WITHOUT ROWID;
+-- serves tenants_calming, noisy_tenants and shift
+CREATE INDEX tenants_noisy ON tenants (heap, noise, last_ms) WHERE noise > 0;
+-- serves forget_tenants
+CREATE INDEX tenants_empty ON tenants (last_ms) WHERE messages = 0;
+
+CREATE TABLE holds (  -- a lease on a queue with groups, until it ends or its end is noticed
+    seq      INTEGER PRIMARY KEY,
+    heap     INTEGER NOT NULL,
+    group_id TEXT,  -- NULL: a message without group, which is a tenant of its own
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT;
+-- serves holds_lapsed
+CREATE INDEX holds_until ON holds (heap, until_ms);
+
+-- serves unshift. The lane of a heap's noisy tenants has the heap's number with a minus, so no other message is in it
+CREATE INDEX messages_noisy ON messages (heap, group_id) WHERE heap < 0;
+
+INSERT INTO tenants
+SELECT m.heap, m.group_id, count(*), 0, 0, 0, 0, max(m.seq) >> 20, 0
+FROM messages AS m JOIN queues AS q ON q.heap = m.heap
+WHERE m.group_id IS NOT NULL AND q.name NOT LIKE '%.fifo' GROUP BY m.heap, m.group_id;
+UPDATE queues SET is_grouped = 1 WHERE heap IN (SELECT heap FROM tenants);
+
+-- schema 3: FIFO queues: what makes a queue one, and the place of a message in its group (their tables are in fifo.sql)
+ALTER TABLE queues ADD COLUMN is_fifo INTEGER AS (substr(name, -5) = '.fifo') VIRTUAL;  -- the name alone decides
+ALTER TABLE messages ADD COLUMN sequence INTEGER;  -- instant of entering a FIFO queue << 20 | n; NULL on standard ones
+ALTER TABLE messages ADD COLUMN dedup_id TEXT;  -- NULL on standard queues
+-- serves head, members and place: a group in its order
+CREATE INDEX messages_group ON messages (heap, group_id, sequence) WHERE sequence IS NOT NULL;
+-- serves expired of FIFO queues
+CREATE INDEX messages_entered ON messages (heap, sequence) WHERE sequence IS NOT NULL;
+
+-- schema 4: what metrics count, and the last counters of queues that are gone
+ALTER TABLE queue_counts ADD COLUMN sent_bytes INTEGER NOT NULL DEFAULT 0;  -- bodies and attributes, as sent
+ALTER TABLE queue_counts ADD COLUMN delete_calls INTEGER NOT NULL DEFAULT 0;  -- handles taken, repeats included
+ALTER TABLE queue_counts ADD COLUMN empty_receives INTEGER NOT NULL DEFAULT 0;  -- written once a minute
+ALTER TABLE queue_counts ADD COLUMN deduplicated INTEGER NOT NULL DEFAULT 0;  -- sends that stored no message
+ALTER TABLE queue_counts ADD COLUMN sent_before INTEGER NOT NULL DEFAULT 0;  -- by a version that kept no metrics
+ALTER TABLE queue_counts ADD COLUMN received_before INTEGER NOT NULL DEFAULT 0;  -- the same
+UPDATE queue_counts SET sent_before = sent, received_before = received;
+
+CREATE TABLE retired_counts (  -- a deleted queue, until its last counters have been recorded
+    queue          INTEGER PRIMARY KEY,
+    account        TEXT NOT NULL,
+    region         TEXT NOT NULL,
+    name           TEXT NOT NULL,
+    created_ms     INTEGER NOT NULL,
+    sent           INTEGER NOT NULL,
+    received       INTEGER NOT NULL,
+    delete_calls   INTEGER NOT NULL,
+    empty_receives INTEGER NOT NULL,
+    sent_bytes     INTEGER NOT NULL,
+    deduplicated   INTEGER NOT NULL
+) STRICT;
+
+-- schema 5: encryption at rest: which keys have sealed messages
+CREATE TABLE sealing_keys (
+    n  INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE  -- the first 8 bytes of the key's SHA-256
+) STRICT;
+
+-- name: sealing_keys
+-- The keys that have sealed messages.
+SELECT id FROM sealing_keys ORDER BY n;
+
+-- name: keep_sealing_key
+-- Remember that a key seals messages.
+INSERT INTO sealing_keys (id) VALUES (:id);
+
+-- name: forget_sealing_key
+-- Let go of a key.
+DELETE FROM sealing_keys WHERE id = :id;
+
+-- name: sealed_with
+-- Any message that begins as those do that one key has sealed.
+SELECT seq FROM messages WHERE substr(content, 1, length(:head)) = :head LIMIT 1;
+
 -- name: salt
 -- The store's salt, if it has one.
 SELECT salt FROM queue_salt;
@@ -129,13 +222,13 @@ INSERT INTO queue_salt VALUES (1, :salt);
 -- name: queue
 -- One queue by its name.
 SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
-       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags, is_grouped, is_fifo
 FROM queues WHERE account = :account AND region = :region AND name = :name;
 
 -- name: queues_of
 -- Queues of an account whose names begin with a prefix, after a name, in order of name.
 SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
-       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags, is_grouped, is_fifo
 FROM queues
 WHERE account = :account AND region = :region AND name > :after AND name >= :prefix
   AND substr(name, 1, length(:prefix)) = :prefix
@@ -144,13 +237,13 @@ ORDER BY name LIMIT :limit;
 -- name: all_queues
 -- Every queue of every account, for the reaper.
 SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
-       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags, is_grouped, is_fifo
 FROM queues ORDER BY id;
 
 -- name: dead_letter_sources
 -- Queues whose redrive policy names a dead-letter queue, after a name, in order of name.
 SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
-       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags, is_grouped, is_fifo
 FROM queues WHERE dlq_arn = :arn AND name > :after ORDER BY name LIMIT :limit;
 
 -- name: add_heap
@@ -220,13 +313,82 @@ UPDATE queue_counts
 SET messages = messages + :messages, touched = touched + :touched, sent = sent + :sent,
     received = received + :received, deleted = deleted + :deleted, expired = expired + :expired,
     purged = purged + :purged, buried_in = buried_in + :buried_in, buried_out = buried_out + :buried_out,
-    moved_in = moved_in + :moved_in, moved_out = moved_out + :moved_out
+    moved_in = moved_in + :moved_in, moved_out = moved_out + :moved_out, sent_bytes = sent_bytes + :sent_bytes,
+    delete_calls = delete_calls + :delete_calls, empty_receives = empty_receives + :empty_receives,
+    deduplicated = deduplicated + :deduplicated
 WHERE queue = :key;
 
 -- name: counts
 -- A queue's counters as written.
-SELECT messages, touched, sent, received, deleted, expired, purged, buried_in, buried_out, moved_in, moved_out
+SELECT messages, touched, sent, received, deleted, expired, purged, buried_in, buried_out, moved_in, moved_out,
+       sent_bytes, delete_calls, empty_receives, deduplicated
 FROM queue_counts WHERE queue = :queue;
+
+-- name: queues_after
+-- Some queues of every account with their counters, in order of id.
+SELECT q.id, q.account, q.region, q.name, q.heap, q.created_ms, q.modified_ms, q.is_grouped, q.is_fifo,
+       c.sent_before, c.received_before, c.messages, c.touched, c.sent, c.received, c.deleted, c.expired, c.purged, c.buried_in, c.buried_out,
+       c.moved_in, c.moved_out, c.sent_bytes, c.delete_calls, c.empty_receives, c.deduplicated
+FROM queues AS q JOIN queue_counts AS c ON c.queue = q.id
+WHERE q.id > :after ORDER BY q.id LIMIT :limit;
+
+-- name: count_all
+-- The counters of all queues, for people to watch.
+SELECT q.id, q.name, q.account, q.region, c.messages, c.sent, c.received, c.delete_calls, c.empty_receives,
+       c.sent_bytes, c.deduplicated, c.buried_out, c.expired
+FROM queues AS q JOIN queue_counts AS c ON c.queue = q.id ORDER BY q.id;
+
+-- name: retire
+-- Keep what a queue that is deleted has counted since the last time that somebody recorded it.
+INSERT INTO retired_counts
+SELECT :queue, :account, :region, :name, :created_ms, :sent - sent_before, :received - received_before, :delete_calls,
+       :empty_receives, :sent_bytes, :deduplicated
+FROM queue_counts WHERE queue = :queue;
+
+-- name: retired
+-- Deleted queues whose last counters nobody has recorded yet.
+SELECT queue, account, region, name, created_ms, sent, received, delete_calls, empty_receives, sent_bytes, deduplicated
+FROM retired_counts WHERE queue > :after ORDER BY queue LIMIT :limit;
+
+-- name: oldest_due
+-- The oldest, by its sending, of the first due messages of a heap; those received often are left out.
+SELECT min(seq) FROM (SELECT seq, receives FROM messages INDEXED BY messages_due
+                      WHERE heap = :heap AND visible_ms <= :now_ms ORDER BY visible_ms, receives, seq LIMIT :limit)
+WHERE receives < :receives;
+
+-- name: oldest_hidden
+-- The oldest, by its sending, of the hidden messages of a heap; those received often are left out.
+SELECT min(seq) FROM messages INDEXED BY messages_due
+WHERE heap = :heap AND visible_ms > :now_ms AND receives < :receives;
+
+-- name: oldest_entered
+-- The oldest message of a FIFO queue, by its entering.
+SELECT sequence FROM messages INDEXED BY messages_entered
+WHERE heap = :heap AND sequence IS NOT NULL ORDER BY sequence LIMIT 1;
+
+-- name: waiting_since
+-- Since when the first messages of a dead-letter queue have been there: what was buried, since its burial, which
+-- its row tells until it is received again, and its life-line after that.
+SELECT min(CASE WHEN m.origin IS NULL THEN CASE WHEN m.receives < :receives THEN m.seq >> 20 END
+                WHEN m.receive_ms > m.visible_ms THEN m.visible_ms
+                ELSE coalesce((SELECT max(at_ms) FROM history
+                               WHERE lineage = coalesce(m.lineage, m.seq) AND kind = 'buried'), m.receive_ms) END)
+FROM (SELECT seq, visible_ms, receives, receive_ms, origin, lineage FROM messages INDEXED BY messages_due
+      WHERE heap = :heap ORDER BY visible_ms, receives, seq LIMIT :limit) AS m;
+
+-- name: groups_held
+-- How many message groups have messages in flight, among some of those.
+SELECT count(DISTINCT group_id) FROM (
+    SELECT group_id FROM messages INDEXED BY messages_due
+    WHERE heap = :heap AND visible_ms > :now_ms AND receives > 0 LIMIT :limit);
+
+-- name: forget_retired_of
+-- Let go of an account's deleted queues.
+DELETE FROM retired_counts WHERE account = :account;
+
+-- name: forget_retired
+-- Let go of deleted queues (queues is a JSON array).
+DELETE FROM retired_counts WHERE queue IN (SELECT value FROM json_each(:queues));
 
 -- name: touched
 -- How many of a queue's messages have been received at least once.
@@ -235,7 +397,7 @@ SELECT touched FROM queue_counts WHERE queue = :queue;
 -- name: count_hidden
 -- How many messages are delayed, and how many are in flight.
 SELECT coalesce(sum(receives = 0), 0), coalesce(sum(receives > 0), 0)
-FROM messages INDEXED BY messages_due WHERE heap = :heap AND visible_ms > :now_ms;
+FROM messages INDEXED BY messages_due WHERE heap IN (:heap, -:heap) AND visible_ms > :now_ms;
 
 -- name: send
 -- Store a message.
@@ -264,13 +426,13 @@ SELECT seq, visible_ms, receives, first_receive_ms, receive_ms, sender, attribut
 FROM messages WHERE seq = :seq;
 
 -- name: heap_of
--- In which heap a message is.
-SELECT heap FROM messages WHERE seq = :seq;
+-- In which heap a message is, whichever lane it is in.
+SELECT abs(heap) FROM messages WHERE seq = :seq;
 
 -- name: queue_by_heap
 -- The queue that owns a heap.
 SELECT id, account, region, name, heap, created_ms, modified_ms, purged_ms, visibility_ms, delay_ms, wait_ms,
-       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags
+       retention_ms, bytes_max, dlq_arn, receives_max, attributes, tags, is_grouped, is_fifo
 FROM queues WHERE heap = :heap;
 
 -- name: next_due
@@ -297,7 +459,7 @@ WHERE seq = :seq;
 -- name: leases
 -- What is left of some messages (seqs is a JSON array) in a heap.
 SELECT seq, receives, first_receive_ms, receive_ms, lineage
-FROM messages NOT INDEXED WHERE seq IN (SELECT value FROM json_each(:seqs)) AND heap = :heap;
+FROM messages NOT INDEXED WHERE seq IN (SELECT value FROM json_each(:seqs)) AND abs(heap) = :heap;
 
 -- name: remove
 -- Remove one message.
@@ -400,3 +562,107 @@ DELETE FROM move_tasks WHERE status NOT IN ('RUNNING', 'CANCELLING') AND started
 -- name: delete_moves_of
 -- Remove all move tasks of an account.
 DELETE FROM move_tasks WHERE account = :account;
+
+-- name: group_queue
+-- Remember that a queue has met a message group.
+UPDATE queues SET is_grouped = 1 WHERE id = :id;
+
+-- name: tenants
+-- What some tenants of a heap hold (groups is a JSON array).
+SELECT heap, group_id, messages, in_flight, since_ms, busy_ms, before_ms, last_ms, noise
+FROM tenants WHERE heap = :heap AND group_id IN (SELECT value FROM json_each(:groups));
+
+-- name: tenant
+-- What one tenant of a heap holds, and the queue as a whole.
+SELECT heap, group_id, messages, in_flight, since_ms, busy_ms, before_ms, last_ms, noise
+FROM tenants WHERE heap = :heap AND group_id IN ('', :group_id);
+
+-- name: keep_tenant
+-- Store what a tenant holds: heap, group_id, messages, in_flight, since_ms, busy_ms, before_ms, last_ms, noise.
+INSERT INTO tenants
+VALUES (:heap, :group_id, :messages, :in_flight, :since_ms, :busy_ms, :before_ms, :last_ms, :noise)
+ON CONFLICT (heap, group_id) DO UPDATE
+SET messages = excluded.messages, in_flight = excluded.in_flight, since_ms = excluded.since_ms,
+    busy_ms = excluded.busy_ms, before_ms = excluded.before_ms, last_ms = excluded.last_ms, noise = excluded.noise;
+
+-- name: noisy_tenants
+-- The noisy tenants of a heap.
+SELECT heap, group_id, messages, in_flight, since_ms, busy_ms, before_ms, last_ms, noise
+FROM tenants INDEXED BY tenants_noisy WHERE heap = :heap AND noise > 0 AND noise = 1;
+
+-- name: tenants_calming
+-- Tenants of a heap that are quiet with messages in the noisy lane, or noisy and silent since an instant.
+SELECT heap, group_id, messages, in_flight, since_ms, busy_ms, before_ms, last_ms, noise
+FROM tenants INDEXED BY tenants_noisy
+WHERE heap = :heap AND noise > 0 AND (noise = 2 OR last_ms <= :silent_ms) LIMIT :limit;
+
+-- name: shift
+-- Put what is due of noisy tenants, among the first of a heap's quiet lane, into the noisy lane.
+UPDATE messages SET heap = -heap
+WHERE seq IN (SELECT seq FROM messages INDEXED BY messages_due WHERE heap = :heap AND visible_ms <= :now_ms
+              ORDER BY visible_ms, receives, seq LIMIT :limit)
+  AND group_id IN (SELECT group_id FROM tenants INDEXED BY tenants_noisy WHERE heap = :heap AND noise > 0 AND noise = 1);
+
+-- name: unshift
+-- Put messages of one tenant from the noisy lane (a negative number) back into the quiet one.
+UPDATE messages SET heap = -heap
+WHERE seq IN (SELECT seq FROM messages INDEXED BY messages_noisy
+              WHERE heap = :lane AND heap < 0 AND group_id = :group_id LIMIT :limit);
+
+-- name: groups_of
+-- Which groups some messages have (seqs is a JSON array).
+SELECT seq, group_id FROM messages NOT INDEXED WHERE seq IN (SELECT value FROM json_each(:seqs));
+
+-- name: hold
+-- Keep a lease: seq, heap, group_id, since_ms, until_ms.
+INSERT OR REPLACE INTO holds VALUES (:seq, :heap, :group_id, :since_ms, :until_ms);
+
+-- name: holds
+-- The leases of some messages (seqs is a JSON array).
+SELECT seq, heap, group_id, since_ms, until_ms
+FROM holds NOT INDEXED WHERE seq IN (SELECT value FROM json_each(:seqs));
+
+-- name: holds_lapsed
+-- Leases of a heap that have ended by themselves.
+SELECT seq, heap, group_id, since_ms, until_ms
+FROM holds INDEXED BY holds_until WHERE heap = :heap AND until_ms <= :now_ms LIMIT :limit;
+
+-- name: leased
+-- What is in flight in a heap.
+SELECT seq, heap, group_id, receive_ms, visible_ms
+FROM messages INDEXED BY messages_due
+WHERE heap = :heap AND visible_ms > :now_ms AND receives > 0 LIMIT :limit;
+
+-- name: let_go
+-- Forget a lease.
+DELETE FROM holds WHERE seq = :seq;
+
+-- name: reap_holds
+-- Forget some leases of a heap that no queue owns.
+DELETE FROM holds WHERE seq IN (SELECT seq FROM holds INDEXED BY holds_until WHERE heap = :heap LIMIT :limit);
+
+-- name: reap_tenants
+-- Forget some tenants of a heap that no queue owns.
+DELETE FROM tenants WHERE heap = :heap
+  AND group_id IN (SELECT group_id FROM tenants WHERE heap = :heap LIMIT :limit);
+
+-- name: forget_tenants
+-- Let go of tenants that hold nothing, when their processing time is no longer recent.
+DELETE FROM tenants WHERE (heap, group_id) IN (
+    SELECT heap, group_id FROM tenants INDEXED BY tenants_empty
+    WHERE messages = 0 AND in_flight = 0 AND last_ms < :before_ms LIMIT :limit);
+
+-- name: count_delayed_noisy
+-- How many delayed messages are of noisy tenants.
+SELECT count(*) FROM messages INDEXED BY messages_due
+WHERE heap IN (:heap, -:heap) AND visible_ms > :now_ms AND receives = 0
+  AND group_id IN (SELECT group_id FROM tenants INDEXED BY tenants_noisy WHERE heap = :heap AND noise > 0 AND noise = 1);
+
+-- name: oldest_quiet
+-- The oldest, by its sending, of the first messages of a heap, due or hidden, that are not of noisy tenants; those
+-- received often are left out.
+SELECT seq FROM (SELECT seq, group_id, receives FROM messages INDEXED BY messages_due
+                 WHERE heap = :heap ORDER BY visible_ms, receives, seq LIMIT :limit)
+WHERE receives < :receives AND (group_id IS NULL OR group_id NOT IN (
+    SELECT group_id FROM tenants INDEXED BY tenants_noisy WHERE heap = :heap AND noise > 0 AND noise = 1))
+ORDER BY seq LIMIT 1;

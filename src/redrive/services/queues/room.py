@@ -14,9 +14,12 @@ from redrive.core.arn import parse_arn
 from redrive.core.effects import Chance, Context
 from redrive.core.errors import ServiceError
 from redrive.core.limits import RECENT_MAX
-from redrive.core.policies import is_allowed
 from redrive.core.time import Millis
-from redrive.services.queues.model import Number, Queue
+from redrive.services.queues.access import check_access
+from redrive.services.queues.addresses import read_address
+from redrive.services.queues.fair import FAIRNESS, Fairness
+from redrive.services.queues.keys import Cipher
+from redrive.services.queues.model import Message, Number, Queue
 from redrive.store.store import Store, Tx
 
 
@@ -42,13 +45,53 @@ class Queues:
 
     recent is a bounded ring of successes, newest last; it starts empty after a restart. buried
     hears of each burial: AtMs, MessageId, ReceiveCount, Source and DeadLetterQueue (ARNs).
+
+    For metrics, by queue id: spans holds the least and the most bytes of a message sent since the
+    last measurement; empty_receives counts those of this process, on top of empty_bases, which
+    their counter held when this process first wrote it. Both are memory: an empty receive changes
+    no row and is not worth a sync, so that kill -9 loses the count of at most a minute of them.
     """
 
-    def __init__(self, store: Store, chance: Chance, buried: Buried = _nobody) -> None:
+    def __init__(
+        self,
+        store: Store,
+        chance: Chance,
+        buried: Buried = _nobody,
+        fairness: Fairness = FAIRNESS,
+        cipher: Cipher | None = None,
+    ) -> None:
         self.chance = chance
+        self.fairness = fairness  # when a tenant is noisy
         self.buried = buried
+        self.cipher = cipher  # None: no message is sealed
         self.salt = store.transact(lambda tx: _salt(tx, chance))
         self.recent: deque[Recent] = deque(maxlen=RECENT_MAX)
+        self.spans: dict[int, tuple[int, int]] = {}
+        self.empty_receives: dict[int, int] = {}
+        self.empty_bases: dict[int, int] = {}
+
+    def opened(self, message: Message) -> Message:
+        """Return a message whose content and attributes are JSON text."""
+        return message if self.cipher is None else self.cipher.opened(message)
+
+    def widen(self, queue: int, size_bytes: int) -> None:
+        """Take a message's size into the span of its queue."""
+        least, most = self.spans.get(queue, (size_bytes, size_bytes))
+        self.spans[queue] = (min(least, size_bytes), max(most, size_bytes))
+
+    def note_empty(self, queue: int) -> None:
+        """Count an empty receive; it is written with the next measurement (operations/measures)."""
+        self.empty_receives[queue] = self.empty_receives.get(queue, 0) + 1
+
+    def unwritten_empty(self, queue: int, written: int) -> int:
+        """Return how many empty receives a queue's counter lacks, which says `written`.
+
+        It follows from the counter itself, so that a write that was undone is made up for.
+        """
+        counted = self.empty_receives.get(queue, 0)
+        if not counted:
+            return 0
+        return self.empty_bases.setdefault(queue, written) + counted - written
 
 
 def _salt(tx: Tx, chance: Chance) -> int:
@@ -68,37 +111,18 @@ def does_not_exist() -> ServiceError:
 def find(tx: Tx, url: str, context: Context, action: str) -> Queue:
     """Return the queue that a URL names, or refuse.
 
-    The last two segments of the path are account and name, whatever host the client believes in;
-    the region is the request's. Another account's queue needs a policy that allows the action. AWS:
-    SQS Developer Guide, "Queue and message identifiers"; API_AddPermission.
+    What the URL does not say of region and account is the request's (addresses.py). Another
+    account's queue needs a policy that allows the action. AWS: API_AddPermission.
     """
-    parts = url.rstrip("/").rsplit("/", 2)
-    if len(parts) == 3 and len(parts[1]) == 12 and parts[1].isdigit():
-        account, name = parts[1], parts[2]
-    else:  # a bare name, as some tools send
-        account, name = context.caller.account, parts[-1]
-    queue: Queue | None = tx.cached(Queue, "queues.queue", account, context.caller.region, name)
+    region, account, name = read_address(url)
+    caller = context.caller
+    account = account or caller.account
+    queue: Queue | None = tx.cached(Queue, "queues.queue", account, region or caller.region, name)
     if queue is None:
         raise does_not_exist()
-    if account != context.caller.account and not _policy_allows(queue, context, action):
-        raise ServiceError(
-            "AccessDenied",
-            f"User: {context.caller.principal} is not authorized to perform: sqs:{action.lower()}"
-            f" on resource: {queue.arn} because no resource-based policy allows the"
-            f" sqs:{action.lower()} action",
-            status=403,
-        )
+    if account != caller.account or caller.session is not None:
+        check_access(queue, context, action)
     return queue
-
-
-def _policy_allows(queue: Queue, context: Context, action: str) -> bool:
-    policy = orjson.loads(queue.attributes).get("Policy")
-    return bool(policy) and is_allowed(
-        orjson.loads(policy),
-        principal=context.caller.principal,
-        action=f"sqs:{action}",
-        resource=queue.arn,
-    )
 
 
 def find_by_arn(tx: Tx, arn: str) -> Queue | None:

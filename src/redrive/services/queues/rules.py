@@ -100,6 +100,15 @@ def change_visibility(message: Message, timeout_ms: int, now_ms: int) -> Millis:
     return Millis(now_ms + timeout_ms)
 
 
+def unavailable(handle: str) -> ServiceError:
+    """Return the refusal of a visibility change of what is not there. AWS: as captured."""
+    return ServiceError(
+        "InvalidParameterValue",
+        f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or"
+        " is not available for visibility timeout change.",
+    )
+
+
 class Pace(NamedTuple):
     """How many messages a move task may move now, and when to ask again."""
 

@@ -39,7 +39,7 @@ QUEUE_ARN = queue_arn(REGION, ACCOUNT, "orders")
 _SERVICES = {"queues": queues, "functions": functions, "mappings": mappings}
 SQL = [
     Path(module.__file__).parent.parent / f"{name}.sql"  # type: ignore[arg-type]
-    for name, module in _SERVICES.items()
+    for name, module in (*_SERVICES.items(), ("fifo", queues))
 ]
 
 

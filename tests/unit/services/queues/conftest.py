@@ -8,16 +8,18 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from queues_rig import Rig, redrive
+from wire_rig import PROTOCOLS, WireRig
 
 MEMORY = Path("/dev/shm")
 """Files in memory: a sync costs nothing. What a sync is worth is the business of tests/store."""
 
 
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    """The service in a directory of its own."""
+@pytest.fixture(params=["direct", *PROTOCOLS])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """The service in a directory of its own: its operations called, and over both protocols."""
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        made = Rig(Path(folder))
+        direct = request.param == "direct"
+        made = Rig(Path(folder)) if direct else WireRig(Path(folder), request.param)
         yield made
         made.store.close()
 

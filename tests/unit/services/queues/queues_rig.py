@@ -22,7 +22,8 @@ from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 from redrive.store.store import Tx
 
-SQL = Path(register.__code__.co_filename).parent.parent / "queues.sql"
+_ROOM = Path(register.__code__.co_filename).parent.parent
+SQL = (_ROOM / "queues.sql", _ROOM / "fifo.sql")
 ACCOUNT = "000000000000"
 OTHER = "111122223333"
 REGION = "us-east-1"
@@ -63,7 +64,7 @@ class Rig:
         self._open()
 
     def _open(self) -> None:
-        self.store = SqliteStore(str(self._folder / "redrive.db"), load_statements([SQL]))
+        self.store = SqliteStore(str(self._folder / "redrive.db"), load_statements(SQL))
         registry = Registry(self.store)
         self.room = Queues(self.store, self._chance)
         register(registry, self.room)

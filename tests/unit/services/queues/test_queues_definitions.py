@@ -122,18 +122,6 @@ def test_the_kind_of_a_queue_cannot_be_changed(rig: Rig, url: str) -> None:
         )
 
 
-def test_fifo_queues_are_refused_clearly(rig: Rig) -> None:
-    """A FIFO queue is not made in secret as a standard one."""
-    code, message = rig.refused(
-        "CreateQueue", QueueName="orders.fifo", Attributes={"FifoQueue": "true"}
-    )
-    assert (code, "FIFO" in message) == ("UnsupportedOperation", True)
-    code, _message = rig.refused(
-        "CreateQueue", QueueName="orders", Attributes={"FifoQueue": "true"}
-    )
-    assert code == "InvalidAttributeName"
-
-
 @pytest.mark.parametrize("name", ["", "a" * 81, "a b", "a.b", "ä", "a/b", "a\n", ".fifo"])
 def test_names_of_queues(rig: Rig, name: str) -> None:
     """Up to 80 letters, digits, hyphens and underscores."""

@@ -54,8 +54,6 @@ URL_OPERATIONS: dict[str, dict[str, Any]] = {
 ELSEWHERE = {
     "missing": (None, f"{ORIGIN}/{ACCOUNT}/nowhere"),
     "other region": (caller(region="eu-west-1"), f"{ORIGIN}/{ACCOUNT}/q"),
-    "no such form": (None, "http://x/"),
-    "empty": (None, ""),
     "own name, other account": (caller(OTHER), "q"),
 }
 

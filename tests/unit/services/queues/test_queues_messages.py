@@ -124,7 +124,7 @@ BAD_ATTRIBUTES: list[tuple[dict[str, Any], str, str]] = [
     ({"x..y": text("1")}, "InvalidParameterValue", "successive '.'"),
     ({"": text("1")}, "InvalidParameterValue", "Length of message attribute name"),
     ({"x" * 257: text("1")}, "InvalidParameterValue", "Length of message attribute name"),
-    ({"x": {"StringValue": "1"}}, "InvalidParameterValue", "invalid message attribute type"),
+    ({"x": text("1", "")}, "InvalidParameterValue", "invalid message attribute type"),
     ({"x": text("1", "string")}, "InvalidParameterValue", "invalid message attribute type"),
     ({"x": text("1", "Strings")}, "InvalidParameterValue", "invalid message attribute type"),
     ({"x": text("1", "String." + "y" * 300)}, "InvalidParameterValue", "message attribute type"),

@@ -65,7 +65,8 @@ class Rig:
         self.now_ms = T0
         self.faults: list[BaseException] = []
         self.told: list[Any] = []
-        files = [SERVICES / name / f"{name}.sql" for name in ("queues", "stacks")]
+        names = ("queues/queues", "queues/fifo", "stacks/stacks")
+        files = [SERVICES / f"{name}.sql" for name in names]
         self.store = SqliteStore(str(folder / "redrive.db"), load_statements(files))
         self.registry = Registry(self.store)
         register_queues(self.registry, Queues(self.store, Count()))

@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from redrive.services.queues.operations.fair_measure import describe_fairness
 from redrive.services.queues.operations.inspect import (
     describe_queues,
     explain_message,
     peek_messages,
+)
+from redrive.services.queues.operations.measures import (
+    count_queues,
+    forget_retired,
+    measure_queues,
 )
 from redrive.services.queues.operations.moves import (
     advance_moves,
@@ -71,6 +77,10 @@ SQS: Mapping[str, Callable[..., Any]] = {
 }
 INTERNAL: Mapping[str, Callable[..., Any]] = {
     "AdvanceMoves": advance_moves,
+    "CountQueues": count_queues,
+    "DescribeFairness": describe_fairness,
+    "ForgetRetired": forget_retired,
+    "MeasureQueues": measure_queues,
     "Reap": reap,
     "ResetAccount": reset_account,
     "SettleBatch": settle_batch,

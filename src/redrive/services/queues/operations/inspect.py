@@ -10,6 +10,7 @@ from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.services.queues.handles import message_id, parse_message_id
 from redrive.services.queues.model import Event, Message, Number, Queue, Text
+from redrive.services.queues.operations import fair
 from redrive.services.queues.operations.queues import measure
 from redrive.services.queues.room import Queues, Recent, find, queue_url
 from redrive.store.store import Tx
@@ -50,10 +51,14 @@ def _described(tx: Tx, queue: Queue, context: Context) -> dict[str, Any]:
 
 def peek_messages(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
     """Return messages of a queue without receiving them (internal; for the command line)."""
-    queue = find(tx, params["Queue"], context, "PeekMessages")
+    queue = find(tx, params["Queue"], context, "ReceiveMessage")
     limit = min(max(1, params.get("MaxResults", 10)), _PEEK_MAX)
-    messages = tx.rows(Message, "queues.peek", heap=queue.heap, limit=limit)
-    return {"Messages": [_peeked(message, context.now_ms) for message in messages]}
+    messages = (
+        fair.peek_in_lanes(tx, queue, limit)
+        if queue.is_grouped
+        else tx.rows(Message, "queues.peek", heap=queue.heap, limit=limit)
+    )
+    return {"Messages": [_peeked(room.opened(message), context.now_ms) for message in messages]}
 
 
 def _peeked(message: Message, now_ms: int) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def explain_message(room: Queues, tx: Tx, params: Params, context: Context) -> R
     events.sort(key=lambda event: event["AtMs"])
     result: dict[str, Any] = {"Events": _sent_first(events)}
     if message is not None:
-        result["Message"] = _peeked(message, context.now_ms)
+        result["Message"] = _peeked(room.opened(message), context.now_ms)
         result["Queue"] = _queue_of(tx, seq) or "(deleted queue)"
     return result
 

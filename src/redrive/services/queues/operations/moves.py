@@ -15,8 +15,9 @@ from redrive.core.limits import MOVE_RATE_MAX, MOVE_TASKS_ACTIVE_MAX
 from redrive.core.time import NEVER, Millis
 from redrive.services.queues.handles import ID_LENGTH, message_id
 from redrive.services.queues.model import Message, Move, Number, Queue
+from redrive.services.queues.operations import fair, fifo_groups, fifo_moves
+from redrive.services.queues.operations.fates import drop_expired, note_return
 from redrive.services.queues.operations.queues import measure
-from redrive.services.queues.operations.receive import drop_expired, note_return
 from redrive.services.queues.room import Queues, find, find_by_arn, note
 from redrive.services.queues.rules import is_expired, is_overdue, pace_move
 from redrive.services.queues.shapes import (
@@ -66,7 +67,9 @@ def start_message_move_task(
     if destination_arn is not None:
         if destination_arn == source.arn:
             raise _invalid("Source queue arn and destination queue arn cannot be the same.")
-        _own_queue(tx, destination_arn, context, "StartMessageMoveTask", "DestinationArn")
+        to = _own_queue(tx, destination_arn, context, "StartMessageMoveTask", "DestinationArn")
+        if to.is_fifo != source.is_fifo:
+            raise _invalid("Source queue and destination queue must be of the same type.")
     if any(task.status in ("RUNNING", "CANCELLING") for task in _tasks(tx, source.arn, 1)):
         raise _invalid(
             "There is already a task running. Only one active task is allowed for a source queue"
@@ -186,14 +189,15 @@ def _advance(room: Queues, tx: Tx, task: Move, context: Context) -> Millis:
     if is_overdue(task, now_ms):
         return end("FAILED", task.moved, "TaskTimedOut")
     pace = pace_move(task, now_ms)
-    due = tx.rows(
-        Message, "queues.due", heap=source.heap, now_ms=now_ms, limit=max(1, pace.messages)
-    )
+    due_in = fifo_moves.due if source.is_fifo else fair.due_in_lanes
+    due = due_in(tx, source, max(1, pace.messages), now_ms)
     if not due:
         return end("COMPLETED", task.moved)
     moved = task.moved
     for message in due[: pace.messages]:
-        if is_expired(message, source, now_ms):
+        if not source.is_fifo and is_expired(message, source, now_ms):
+            if source.is_grouped:
+                fair.leave(room, tx, source, [message.seq], now_ms, is_deleted=False)
             drop_expired(tx, source, [(message.seq, message.receives, message.line)], now_ms)
             continue
         arn = task.destination_arn or message.origin
@@ -202,6 +206,10 @@ def _advance(room: Queues, tx: Tx, task: Move, context: Context) -> Millis:
         destination = find_by_arn(tx, arn)
         if destination is None:
             return end("FAILED", moved, "AWS.SimpleQueueService.NonExistentQueue")
+        if destination.is_fifo and fifo_moves.suppress(
+            room, tx, source, destination, message, now_ms
+        ):
+            continue
         _move(room, tx, source, destination, message, now_ms)
         moved += 1
     tx.run("queues.set_move", n=task.n, status="RUNNING", moved=moved, failure=None)
@@ -216,23 +224,38 @@ def _move(
     identity = message_id(seq, room.salt)
     if message.receives:
         note_return(tx, message)
+    message = room.opened(message)
     old = message.content[_ID_START : _ID_START + ID_LENGTH].decode()
-    tx.run("queues.remove", seq=message.seq)
+    content = (
+        message.content[:_ID_START] + identity.encode() + message.content[_ID_START + ID_LENGTH :]
+    )
+    attributes = message.attributes
+    if room.cipher is not None:
+        content, attributes = room.cipher.sealed(destination, seq, content, attributes)
+    heap = destination.heap
+    if source.is_grouped:
+        fair.leave(room, tx, source, [message.seq], now_ms, is_deleted=False)
+        if message.group_id is not None:
+            heap = fair.arrive(room, tx, destination, message.group_id, now_ms)
+    if source.is_fifo:
+        fifo_groups.remove(tx, source, [message.seq], now_ms)
+    else:
+        tx.run("queues.remove", seq=message.seq)
     tx.run(
         "queues.send",
         seq=seq,
-        heap=destination.heap,
+        heap=heap,
         visible_ms=now_ms,
         sender=message.sender,
         attributes_md5=message.attributes_md5,
-        attributes=message.attributes,
+        attributes=attributes,
         trace=message.trace,
         group_id=message.group_id,
         lineage=message.line,
-        content=message.content[:_ID_START]
-        + identity.encode()
-        + message.content[_ID_START + ID_LENGTH :],
+        content=content,
     )
+    if destination.is_fifo:
+        fifo_moves.enter(tx, destination, message, seq, old, now_ms)
     tx.run("queues.add_lineage", seq=seq, lineage=message.line)
     note(
         tx,

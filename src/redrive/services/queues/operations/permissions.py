@@ -9,27 +9,20 @@ import orjson
 
 from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
-from redrive.core.limits import PERMISSION_ACTIONS_MAX
+from redrive.core.limits import (
+    PERMISSION_ACTIONS_MAX,
+    POLICY_PRINCIPALS_MAX,
+    POLICY_STATEMENTS_MAX,
+)
+from redrive.core.policy_grammar import count_principals
 from redrive.services.queues import attributes as attributes_rules
+from redrive.services.queues.access import SHARED
 from redrive.services.queues.model import Queue
 from redrive.services.queues.room import Queues, find
 from redrive.services.queues.shapes import AddPermissionParams, RemovePermissionParams
 from redrive.store.store import Tx
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_ACTIONS = frozenset(
-    (
-        "*",
-        "SendMessage",
-        "ReceiveMessage",
-        "DeleteMessage",
-        "ChangeMessageVisibility",
-        "GetQueueAttributes",
-        "GetQueueUrl",
-        "ListDeadLetterSourceQueues",
-        "PurgeQueue",
-    )
-)
 
 
 def add_permission(room: Queues, tx: Tx, params: AddPermissionParams, context: Context) -> Result:
@@ -59,8 +52,21 @@ def add_permission(room: Queues, tx: Tx, params: AddPermissionParams, context: C
             "Resource": queue.arn,
         }
     )
+    _check_quotas(policy["Statement"])
     _set_policy(tx, queue, policy, context)
     return {}
+
+
+def _check_quotas(statements: list[dict[str, Any]]) -> None:
+    """Refuse what would be one permission too many. AWS: API_AddPermission, OverLimit."""
+    for name, count, most in (
+        ("Statements", len(statements), POLICY_STATEMENTS_MAX),
+        ("Principals", sum(map(count_principals, statements)), POLICY_PRINCIPALS_MAX),
+    ):
+        if count > most:
+            raise ServiceError(
+                "OverLimit", f"{count} {name} were found, maximum allowed is {most}.", status=403
+            )
 
 
 def _check_permission(label: str, actions: list[str], accounts: list[str]) -> None:
@@ -82,7 +88,7 @@ def _check_permission(label: str, actions: list[str], accounts: list[str]) -> No
             status=403,
         )
     for action in actions:
-        if action not in _ACTIONS:
+        if action != "*" and action not in SHARED:
             raise ServiceError(
                 "InvalidParameterValue",
                 f"Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue"

@@ -20,6 +20,7 @@ from redrive.core.limits import (
 )
 from redrive.core.time import Millis
 from redrive.services.queues import attributes as attributes_rules
+from redrive.services.queues.fifo import SUFFIX
 from redrive.services.queues.model import Counts, Hidden, Number, Queue
 from redrive.services.queues.room import Queues, does_not_exist, find, find_by_arn, queue_url
 from redrive.services.queues.shapes import (
@@ -38,14 +39,15 @@ from redrive.services.queues.shapes import (
 from redrive.store.store import Tx
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 
 
 def create_queue(room: Queues, tx: Tx, params: CreateQueueParams, context: Context) -> Result:
     """Create a queue, or return the same one's URL when nothing differs. AWS: API_CreateQueue."""
     name: str = params["QueueName"]
     given: Mapping[str, str] = params.get("Attributes") or {}
-    _check_name(name)
-    attributes_rules.check_names(given, creating=True)
+    is_fifo = _check_name(name, given)
+    attributes_rules.check_names(given, creating=True, is_fifo=is_fifo)
     account, region = context.caller.account, context.caller.region
     queue: Queue | None = tx.one(Queue, "queues.queue", account=account, region=region, name=name)
     merged = attributes_rules.merge({}, given, account, region)
@@ -80,16 +82,26 @@ def create_queue(room: Queues, tx: Tx, params: CreateQueueParams, context: Conte
     return {"QueueUrl": f"{context.origin}/{account}/{name}"}
 
 
-def _check_name(name: str) -> None:
-    if name.endswith(".fifo") and _NAME.fullmatch(name.removesuffix(".fifo")):
-        raise ServiceError(
-            "UnsupportedOperation", "FIFO queues are not supported by this version of Redrive."
-        )
+def _check_name(name: str, given: Mapping[str, str]) -> bool:
+    """Refuse a name that does not fit its kind of queue; tell whether the kind is FIFO.
+
+    The suffix counts among the 80 characters. AWS: API_CreateQueue, QueueName; the text for FIFO
+    queues is a guess.
+    """
+    if given.get("FifoQueue") == "true":
+        if _FIFO_NAME.fullmatch(name) is None:
+            raise ServiceError(
+                "InvalidParameterValue",
+                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or"
+                " underscores, must end with .fifo suffix and be 1 to 80 in length.",
+            )
+        return True
     if _NAME.fullmatch(name) is None:
         raise ServiceError(
             "InvalidParameterValue",
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
         )
+    return False
 
 
 def _check_recreation(tx: Tx, account: str, region: str, name: str, now_ms: Millis) -> None:
@@ -119,6 +131,12 @@ def _check_redrive(tx: Tx, dlq_arn: str | None, source_arn: str) -> None:
             f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: Dead letter target"
             " does"
             " not exist.",
+        )
+    if dlq.is_fifo != source_arn.endswith(SUFFIX):
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {dlq_arn} for parameter RedrivePolicy is invalid. Reason: Dead-letter queue"
+            " must be same type of queue as the source.",
         )
     if not attributes_rules.admits_source(orjson.loads(dlq.attributes), source_arn):
         raise ServiceError(
@@ -222,14 +240,25 @@ def measure(tx: Tx, queue: Queue, now_ms: Millis) -> tuple[Counts, Hidden]:
     instant.
     """
     counts: Counts | None = tx.one(Counts, "queues.counts", queue=queue.id)
-    hidden: Hidden | None = tx.one(Hidden, "queues.count_hidden", heap=queue.heap, now_ms=now_ms)
     assert counts is not None
-    assert hidden is not None
-    added = tx.tallied("queues.count", queue.id)
-    total = Counts._make(
+    return add_open(tx, queue.id, counts), count_hidden(tx, queue.heap, now_ms)
+
+
+def add_open(tx: Tx, queue: int, counts: Counts) -> Counts:
+    """Return a queue's counters with what the open group adds."""
+    added = tx.tallied("queues.count", queue)
+    if not added:
+        return counts
+    return Counts._make(
         value + added.get(name, 0) for name, value in zip(counts._fields, counts, strict=True)
     )
-    return total, hidden
+
+
+def count_hidden(tx: Tx, heap: int, now_ms: Millis) -> Hidden:
+    """Return how many messages of a heap cannot be received at this instant."""
+    hidden: Hidden | None = tx.one(Hidden, "queues.count_hidden", heap=heap, now_ms=now_ms)
+    assert hidden is not None
+    return hidden
 
 
 def set_queue_attributes(
@@ -238,7 +267,7 @@ def set_queue_attributes(
     """Change attributes, at once. AWS: API_SetQueueAttributes (there: within a minute)."""
     queue = find(tx, params["QueueUrl"], context, "SetQueueAttributes")
     given: Mapping[str, str] = params["Attributes"]
-    attributes_rules.check_names(given, creating=False)
+    attributes_rules.check_names(given, creating=False, is_fifo=bool(queue.is_fifo))
     merged = attributes_rules.merge(
         orjson.loads(queue.attributes), given, queue.account, queue.region
     )
@@ -246,6 +275,13 @@ def set_queue_attributes(
     if given.get("RedrivePolicy"):
         _check_redrive(tx, settings.dlq_arn, queue.arn)
     tx.run("queues.set_attributes", id=queue.id, now_ms=context.now_ms, **settings._asdict())
+    if queue.is_fifo and settings.retention_ms != queue.retention_ms:
+        tx.run(
+            "fifo.retain",
+            heap=queue.heap,
+            now_ms=context.now_ms,
+            retention_ms=settings.retention_ms,
+        )
     tx.wake(queue.topic)
     return {}
 
@@ -284,6 +320,7 @@ def delete_queue(room: Queues, tx: Tx, params: DeleteQueueParams, context: Conte
         if error.code != does_not_exist().code:
             raise
         return {}
+    retire(room, tx, queue)
     remove(tx, queue, context.now_ms)
     tx.run(
         "queues.bury_name",
@@ -293,6 +330,28 @@ def delete_queue(room: Queues, tx: Tx, params: DeleteQueueParams, context: Conte
         now_ms=context.now_ms,
     )
     return {}
+
+
+def retire(room: Queues, tx: Tx, queue: Queue) -> None:
+    """Keep the last counters of a queue that is about to go, for whoever records them."""
+    counts: Counts | None = tx.one(Counts, "queues.counts", queue=queue.id)
+    assert counts is not None
+    counts = add_open(tx, queue.id, counts)
+    written = counts.empty_receives
+    tx.run(
+        "queues.retire",
+        queue=queue.id,
+        account=queue.account,
+        region=queue.region,
+        name=queue.name,
+        created_ms=queue.created_ms,
+        sent=counts.sent,
+        received=counts.received,
+        delete_calls=counts.delete_calls,
+        empty_receives=written + room.unwritten_empty(queue.id, written),
+        sent_bytes=counts.sent_bytes,
+        deduplicated=counts.deduplicated,
+    )
 
 
 def remove(tx: Tx, queue: Queue, now_ms: Millis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -12,9 +13,13 @@ from redrive.core.limits import IN_FLIGHT_MAX, VISIBILITY_MS_MAX, WAIT_MS_MAX
 from redrive.core.time import SECOND_MS, Millis
 from redrive.services.queues.attributes import COMPUTED, SETTABLE
 from redrive.services.queues.contents import attributes_digest, select_attributes
-from redrive.services.queues.handles import message_id, receipt_handle
+from redrive.services.queues.fifo import check_attempt_id
+from redrive.services.queues.handles import receipt_handle
 from redrive.services.queues.model import Hidden, Message, Number, Queue
-from redrive.services.queues.room import Queues, find, find_by_arn, note
+from redrive.services.queues.operations import fair, fifo_receive
+from redrive.services.queues.operations.fair_claim import claim_fairly
+from redrive.services.queues.operations.fates import bury, drop_expired, lease
+from redrive.services.queues.room import Queues, find, find_by_arn
 from redrive.services.queues.rules import (
     check_receive_count,
     check_seconds,
@@ -74,6 +79,8 @@ def receive_message(
         else check_seconds(visibility, "VisibilityTimeout", VISIBILITY_MS_MAX // SECOND_MS)
     )
     now_ms = context.now_ms
+    if queue.is_fifo:
+        return _receive_fifo(room, tx, queue, params, context, limit, visibility_ms, wait_ms)
     leased: list[Message] = []
     is_full = _in_flight_is_full(tx, queue, now_ms)
     if is_full:
@@ -86,14 +93,57 @@ def receive_message(
     else:
         leased = claim(room, tx, queue, limit, visibility_ms, now_ms)
     if leased:
+        if room.cipher is not None:
+            leased = [room.cipher.opened(message) for message in leased]
         return {"Messages": [_shown(queue, message, params) for message in leased]}
     deadline_ms = context.arrived_ms + wait_ms
     if now_ms >= deadline_ms:
+        room.note_empty(queue.id)
         return {}
-    due = tx.one(Number, "queues.next_due", heap=queue.heap)
+    due = (
+        fair.next_due(tx, queue)
+        if queue.is_grouped
+        else tx.one(Number, "queues.next_due", heap=queue.heap)
+    )
     soonest_ms = now_ms + (_FULL_PAUSE_MS if is_full else 1)
     at_ms = deadline_ms if due is None else min(deadline_ms, max(due.value, soonest_ms))
     return Wait(Millis(at_ms), (queue.topic,), alike=True)
+
+
+def _receive_fifo(
+    room: Queues,
+    tx: Tx,
+    queue: Queue,
+    params: ReceiveMessageParams,
+    context: Context,
+    limit: int,
+    visibility_ms: Millis,
+    wait_ms: Millis,
+) -> Result | Wait:
+    """Do the same on a FIFO queue, where a used up quota is no error. AWS: as captured."""
+    now_ms = context.now_ms
+    attempt_id = params.get("ReceiveRequestAttemptId")
+    if attempt_id is not None:
+        check_attempt_id(attempt_id)
+    is_full = _in_flight_is_full(tx, queue, now_ms)
+    received = fifo_receive.receive(
+        room, tx, queue, attempt_id, 0 if is_full else limit, visibility_ms, now_ms
+    )
+    if received:
+        return {
+            "Messages": [
+                _shown(queue, room.opened(one.message), params, fifo_receive.system_attributes(one))
+                for one in received
+            ]
+        }
+    deadline_ms = context.arrived_ms + wait_ms
+    if now_ms >= deadline_ms:
+        room.note_empty(queue.id)
+        return {}
+    ready = tx.one(Number, "fifo.next_ready", heap=queue.heap)
+    soonest_ms = now_ms + (_FULL_PAUSE_MS if is_full else 1)
+    at_ms = deadline_ms if ready is None else min(deadline_ms, max(ready.value, soonest_ms))
+    return Wait(Millis(at_ms), (queue.topic,), alike=attempt_id is None)
 
 
 def _in_flight_is_full(tx: Tx, queue: Queue, now_ms: int) -> bool:
@@ -113,6 +163,8 @@ def claim(
 
     The messages returned show the receive that this is.
     """
+    if queue.is_grouped:
+        return claim_fairly(room, tx, queue, limit, visibility_ms, now_ms)
     leased: list[Message] = []
     dlq: Queue | None = None
     while len(leased) < limit:
@@ -125,10 +177,10 @@ def claim(
         plan = plan_receive(queue, due, now_ms, buries=dlq is not None)
         if plan.bury:
             assert dlq is not None
-            _bury(room, tx, queue, dlq, plan.bury, now_ms)
+            bury(room, tx, queue, dlq, plan.bury, now_ms)
         if plan.drop:
             drop_expired(tx, queue, [(m.seq, m.receives, m.line) for m in plan.drop], now_ms)
-        leased += _lease(tx, queue, plan.deliver, now_ms + visibility_ms, now_ms)
+        leased += lease(tx, queue, plan.deliver, now_ms + visibility_ms, now_ms)
         if len(due) < want or (leased and not visibility_ms):  # else the same ones again
             break
     return leased
@@ -138,96 +190,15 @@ def _may_bury(queue: Queue, due: list[Message]) -> bool:
     return queue.receives_max is not None and any(m.receives >= queue.receives_max for m in due)
 
 
-def _lease(
-    tx: Tx, queue: Queue, messages: tuple[Message, ...], visible_ms: int, now_ms: Millis
-) -> list[Message]:
-    if not messages:
-        return []
-    touched = 0
-    leased: list[Message] = []
-    for message in messages:
-        if message.receives == 0:
-            touched += 1
-            first_ms: int = now_ms
-        else:
-            first_ms = message.first_receive_ms
-            note_return(tx, message)
-            note(tx, message.line, now_ms, "received", count=message.receives + 1, queue=queue.arn)
-        leased.append(
-            message._replace(
-                visible_ms=visible_ms,
-                receives=message.receives + 1,
-                first_receive_ms=first_ms,
-                receive_ms=now_ms,
-            )
-        )
-    tx.run_many(
-        "queues.lease",
-        [(m.visible_ms, m.receives, m.first_receive_ms, m.receive_ms, m.seq) for m in leased],
-    )
-    tx.tally("queues.count", queue.id, received=len(leased), touched=touched)
-    return leased
-
-
-def note_return(tx: Tx, message: Message) -> None:
-    """Write down what a lapsed lease leaves behind: the first receive, and the return itself."""
-    if message.visible_ms < message.receive_ms:
-        return  # buried here, and not received since
-    if message.receives == 1:
-        note(tx, message.line, message.first_receive_ms, "received", count=1)
-    note(tx, message.line, message.visible_ms, "returned", count=message.receives)
-
-
-def _bury(
-    room: Queues, tx: Tx, queue: Queue, dlq: Queue, messages: tuple[Message, ...], now_ms: Millis
-) -> None:
-    for message in messages:
-        note_return(tx, message)
-        note(
-            tx,
-            message.line,
-            now_ms,
-            "buried",
-            count=message.receives,
-            receives_max=queue.receives_max,
-            source=queue.arn,
-            dlq=dlq.arn,
-        )
-        room.buried(
-            tx,
-            {
-                "AtMs": now_ms,
-                "MessageId": message_id(message.seq, room.salt),
-                "ReceiveCount": message.receives,
-                "Source": queue.arn,
-                "DeadLetterQueue": dlq.arn,
-            },
-        )
-        tx.run("queues.bury", heap=dlq.heap, now_ms=now_ms, origin=queue.arn, seq=message.seq)
-    count = len(messages)
-    tx.tally("queues.count", queue.id, messages=-count, touched=-count, buried_out=count)
-    tx.tally("queues.count", dlq.id, messages=count, touched=count, buried_in=count)
-    tx.wake(dlq.topic)
-
-
-def drop_expired(tx: Tx, queue: Queue, expired: list[tuple[int, int, int]], now_ms: Millis) -> None:
-    """Remove messages (seq, receives, life-line) whose retention is over."""
-    touched = 0
-    for seq, receives, line in expired:
-        tx.run("queues.remove", seq=seq)
-        touched += receives > 0
-        note(tx, line, now_ms, "expired", count=receives, queue=queue.arn)
-    count = len(expired)
-    tx.tally("queues.count", queue.id, messages=-count, touched=-touched, expired=count)
-
-
-def _shown(queue: Queue, message: Message, params: Params) -> Any:
+def _shown(
+    queue: Queue, message: Message, params: Params, numbered: Mapping[str, str] | None = None
+) -> Any:
     """Return one message as ready JSON text, so that its body is not parsed on its way out."""
     handle = receipt_handle(queue.heap, message.seq, message.receives)
     text = b'{"ReceiptHandle":"%b",%b' % (handle.encode("ascii"), message.content)
     wanted = params.get("MessageSystemAttributeNames") or params.get("AttributeNames")
     if wanted:
-        system = _system_attributes(message, wanted)
+        system = _system_attributes(message, wanted, numbered)
         if system:
             text += b',"Attributes":' + orjson.dumps(system)
     names = params.get("MessageAttributeNames")
@@ -236,7 +207,9 @@ def _shown(queue: Queue, message: Message, params: Params) -> Any:
     return orjson.Fragment(text + b"}")
 
 
-def _system_attributes(message: Message, wanted: list[str]) -> dict[str, str]:
+def _system_attributes(
+    message: Message, wanted: list[str], numbered: Mapping[str, str] | None
+) -> dict[str, str]:
     """Return the system attributes that are asked for; the order is that of Lambda's records."""
     every: dict[str, str | None] = {
         "ApproximateReceiveCount": str(message.receives),
@@ -247,6 +220,8 @@ def _system_attributes(message: Message, wanted: list[str]) -> dict[str, str]:
         "AWSTraceHeader": message.trace,
         "DeadLetterQueueSourceArn": message.origin,
     }
+    if numbered is not None:
+        every.update(numbered)
     return {
         name: value
         for name, value in every.items()

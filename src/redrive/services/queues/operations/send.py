@@ -10,8 +10,11 @@ from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
 from redrive.core.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from redrive.services.queues.contents import Content, admit
+from redrive.services.queues.fifo import check_batch
 from redrive.services.queues.handles import message_id
 from redrive.services.queues.model import Queue
+from redrive.services.queues.operations import fifo_send
+from redrive.services.queues.operations.fair import arrive
 from redrive.services.queues.room import Queues, find
 from redrive.services.queues.shapes import SendMessageBatchParams, SendMessageParams
 from redrive.store.store import Tx
@@ -23,8 +26,15 @@ def send_message(room: Queues, tx: Tx, params: SendMessageParams, context: Conte
     """Store one message. AWS: API_SendMessage."""
     queue = find(tx, params["QueueUrl"], context, "SendMessage")
     content = admit(queue, params, many=False)
-    sent = _store(room, tx, queue, content, context, alone=True)
-    tx.tally("queues.count", queue.id, messages=1, sent=1)
+    if queue.is_fifo:
+        return fifo_send.send(room, tx, queue, content, params, context, _store)
+    seq = tx.sequence(context.now_ms)
+    sent = _store(room, tx, queue, content, context, seq, alone=True)
+    size = content.size_bytes
+    tx.tally("queues.count", queue.id, messages=1, sent=1, sent_bytes=size)
+    span = room.spans.get(queue.id)
+    if span is None or not span[0] <= size <= span[1]:
+        room.widen(queue.id, size)
     tx.wake(queue.topic)
     return sent
 
@@ -44,38 +54,63 @@ def send_message_batch(
             f" You have sent {size_bytes} bytes.",
         )
 
+    if queue.is_fifo:
+        check_batch(queue, entries)
+    sizes: list[int] = []
+
     def send(entry: Mapping[str, Any]) -> dict[str, Any]:
-        return _store(room, tx, queue, admit(queue, entry, many=True), context, alone=False)
+        content = admit(queue, entry, many=True)
+        if queue.is_fifo:
+            return fifo_send.send(room, tx, queue, content, entry, context, _store)
+        sizes.append(content.size_bytes)
+        seq = tx.sequence(context.now_ms)
+        return _store(room, tx, queue, content, context, seq, alone=False)
 
     result = each_entry(entries, send)
-    count = len(result.get("Successful", ()))
+    count = len(sizes)
     if count:
-        tx.tally("queues.count", queue.id, messages=count, sent=count)
+        tx.tally("queues.count", queue.id, messages=count, sent=count, sent_bytes=sum(sizes))
+        room.widen(queue.id, min(sizes))
+        room.widen(queue.id, max(sizes))
         tx.wake(queue.topic)
     return result
 
 
 def _store(
-    room: Queues, tx: Tx, queue: Queue, content: Content, context: Context, *, alone: bool
+    room: Queues,
+    tx: Tx,
+    queue: Queue,
+    content: Content,
+    context: Context,
+    seq: int,
+    /,
+    *,
+    alone: bool,
 ) -> dict[str, Any]:
     now_ms = context.now_ms
-    seq = tx.sequence(now_ms)
     identity = message_id(seq, room.salt)
+    heap = queue.heap
     write = tx.run_alone if alone else tx.run_values
+    if content.group_id is not None and not queue.is_fifo:
+        heap, write = arrive(room, tx, queue, content.group_id, now_ms), tx.run_values
+    text = f'"MessageId":"{identity}","MD5OfBody":"{content.body_md5}","Body":'.encode()
+    text += content.body_json
+    attributes = content.attributes_json
+    if room.cipher is not None:
+        text, attributes = room.cipher.sealed(queue, seq, text, attributes)
     write(
         "queues.send",
         (
             seq,
-            queue.heap,
+            heap,
             now_ms + content.delay_ms,
             context.caller.sender_id,
             content.attributes_md5,
-            content.attributes_json,
+            attributes,
             content.trace,
             content.group_id,
             None,
-            f'"MessageId":"{identity}","MD5OfBody":"{content.body_md5}","Body":'.encode()
-            + content.body_json,
+            text,
         ),
     )
     sent = {"MD5OfMessageBody": content.body_md5, "MessageId": identity}

@@ -14,9 +14,10 @@ from redrive.core.limits import VISIBILITY_MS_MAX
 from redrive.core.time import SECOND_MS
 from redrive.services.queues.handles import Handle, parse_receipt_handle
 from redrive.services.queues.model import Lease, Message, Number, Queue
+from redrive.services.queues.operations import fair, fifo_groups, fifo_settle
 from redrive.services.queues.operations.send import check_entries, each_entry
 from redrive.services.queues.room import Queues, Recent, find, find_by_arn, note
-from redrive.services.queues.rules import change_visibility, is_expired
+from redrive.services.queues.rules import change_visibility, is_expired, unavailable
 from redrive.services.queues.shapes import (
     ChangeMessageVisibilityBatchParams,
     ChangeMessageVisibilityParams,
@@ -40,10 +41,14 @@ def delete_message(room: Queues, tx: Tx, params: DeleteMessageParams, context: C
     """Delete a message by the handle of its latest receive, lapsed or not.
 
     What is gone already is deleted silently; an older receive's handle succeeds and deletes
-    nothing. AWS: API_DeleteMessage; lapsed handles as captured.
+    nothing. A FIFO queue refuses both kinds of old handle. AWS: API_DeleteMessage; lapsed handles
+    as captured.
     """
     queue = find(tx, params["QueueUrl"], context, "DeleteMessage")
-    _delete(room, tx, queue, [_parse(params["ReceiptHandle"])], context)
+    handle = _parse(params["ReceiptHandle"])
+    if queue.is_fifo:
+        fifo_settle.check_held(tx, queue, handle, params["ReceiptHandle"], context.now_ms)
+    _delete(room, tx, queue, [handle], context)
     return {}
 
 
@@ -58,7 +63,10 @@ def delete_message_batch(
     handles: list[Handle] = []
 
     def take(entry: Mapping[str, Any]) -> dict[str, Any]:
-        handles.append(_parse(entry["ReceiptHandle"]))
+        handle = _parse(entry["ReceiptHandle"])
+        if queue.is_fifo:
+            fifo_settle.check_held(tx, queue, handle, entry["ReceiptHandle"], context.now_ms)
+        handles.append(handle)
         return {}
 
     result = each_entry(entries, take)
@@ -77,15 +85,33 @@ def _delete(
     """Delete what is still there under the handle of its latest receive; return how many."""
     # One batch may name a message by an older handle and by the current one.
     held = {(handle.seq, handle.receives) for handle in handles if handle.heap == queue.heap}
+    calls = len(handles)
     if not held:
+        if calls:
+            tx.tally("queues.count", queue.id, delete_calls=calls)
         return 0
     seqs = orjson.dumps([seq for seq, _receives in held]).decode()
     leases: list[Lease] = tx.rows(Lease, "queues.leases", seqs=seqs, heap=queue.heap)
     gone = [lease for lease in leases if (lease.seq, lease.receives) in held]
     if not gone:
+        tx.tally("queues.count", queue.id, delete_calls=calls)
         return 0
-    tx.run_many("queues.remove", [(lease.seq,) for lease in gone])
-    tx.tally("queues.count", queue.id, messages=-len(gone), touched=-len(gone), deleted=len(gone))
+    if queue.is_grouped:
+        seqs_gone = [lease.seq for lease in gone]
+        fair.leave(room, tx, queue, seqs_gone, context.now_ms, is_deleted=True)
+    if queue.is_fifo:
+        fifo_groups.remove(tx, queue, [lease.seq for lease in gone], context.now_ms)
+    else:
+        tx.run_many("queues.remove", [(lease.seq,) for lease in gone])
+    count = len(gone)
+    tx.tally(
+        "queues.count",
+        queue.id,
+        messages=-count,
+        touched=-count,
+        deleted=count,
+        delete_calls=calls,
+    )
     for lease in gone:
         if lease.receives == 1 and lease.lineage is None:
             room.recent.append(
@@ -118,7 +144,7 @@ def change_message_visibility(
 ) -> Result:
     """Set when a received message becomes visible again. AWS: API_ChangeMessageVisibility."""
     queue = find(tx, params["QueueUrl"], context, "ChangeMessageVisibility")
-    _change(tx, queue, params["ReceiptHandle"], params["VisibilityTimeout"], context)
+    _change(room, tx, queue, params["ReceiptHandle"], params["VisibilityTimeout"], context)
     return {}
 
 
@@ -132,13 +158,13 @@ def change_message_visibility_batch(
 
     def change(entry: Mapping[str, Any]) -> dict[str, Any]:
         timeout = entry.get("VisibilityTimeout", queue.visibility_ms // SECOND_MS)
-        _change(tx, queue, entry["ReceiptHandle"], timeout, context)
+        _change(room, tx, queue, entry["ReceiptHandle"], timeout, context)
         return {}
 
     return each_entry(entries, change)
 
 
-def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> None:
+def _change(room: Queues, tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> None:
     handle = _parse(text)
     if not 0 <= timeout <= VISIBILITY_MS_MAX // SECOND_MS:
         raise ServiceError(
@@ -147,6 +173,9 @@ def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> 
             " VisibilityTimeout must"
             " be an integer between 0 and 43200.",
         )
+    if queue.is_fifo:
+        fifo_settle.change(tx, queue, handle, text, timeout * SECOND_MS, context.now_ms)
+        return
     heap = tx.one(Number, "queues.heap_of", seq=handle.seq)
     message: Message | None = tx.one(Message, "queues.message", seq=handle.seq)
     if (
@@ -155,16 +184,13 @@ def _change(tx: Tx, queue: Queue, text: str, timeout: int, context: Context) -> 
         or not heap.value == handle.heap == queue.heap
         or is_expired(message, queue, context.now_ms)
     ):
-        raise ServiceError(
-            "InvalidParameterValue",
-            f"Value {text} for parameter ReceiptHandle is invalid. Reason: Message does not exist"
-            " or is"
-            " not available for visibility timeout change.",
-        )
+        raise unavailable(text)
     if message.receives != handle.receives:
         return  # an older receive's handle no longer holds the lease
     visible_ms = change_visibility(message, timeout * SECOND_MS, context.now_ms)
     tx.run("queues.hide", visible_ms=visible_ms, seq=message.seq)
+    if queue.is_grouped:
+        fair.change(room, tx, queue, message, visible_ms, context.now_ms)
     tx.wake(queue.topic)
 
 

@@ -1,0 +1,1 @@
+"""Metrics of queues, by the names that CloudWatch gives them."""

@@ -1,0 +1,29 @@
+"""CloudWatch's operations on metrics, and the internal ones that record them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from redrive.services.metrics.operations import listing, queries, record, scrape, statistics
+from redrive.services.metrics.room import Metrics
+from redrive.services.registry import Registry
+
+_CLOUDWATCH: Mapping[str, Callable[..., Any]] = {
+    "GetMetricData": queries.get_metric_data,
+    "GetMetricStatistics": statistics.get_metric_statistics,
+    "ListMetrics": listing.list_metrics,
+}
+_INTERNAL: Mapping[str, Callable[..., Any]] = {
+    "RecordMinute": record.record_minute,
+    "ResetAccount": record.reset_account,
+    "RollUp": record.roll_up_points,
+    "Scrape": scrape.scrape,
+}
+
+
+def register(registry: Registry, room: Metrics) -> None:
+    """Add the operations to the registry."""
+    operations = {**_CLOUDWATCH, **_INTERNAL}
+    registry.add("cloudwatch", {name: partial(work, room) for name, work in operations.items()})

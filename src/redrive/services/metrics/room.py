@@ -1,0 +1,29 @@
+"""What the operations of the metrics service share beside the rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Gauges(NamedTuple):
+    """How a queue stood when it was last measured."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+    age_s: int
+
+
+class Metrics:
+    """The room. Nothing in it is needed after a restart.
+
+    gauges holds, by queue id, what the latest measurement of all queues has found; `fresh` is that
+    of the one under way. squeeze is how often the ages of points are halved for want of room;
+    is_full tells whether that was not enough yet.
+    """
+
+    def __init__(self) -> None:
+        self.gauges: dict[int, Gauges] = {}
+        self.fresh: dict[int, Gauges] = {}
+        self.squeeze = 0
+        self.is_full = False
