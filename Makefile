@@ -3,9 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+NATIVE := .native
 N      ?=
 
-.PHONY: demo test coverage sim crash fuzz bench lint docs clean help
+# What pip install . makes: the hot modules compiled, where there is a C compiler (setup.py).
+COMPILED_TESTS := tests/store tests/wire tests/server tests/unit tests/properties tests/sim
+
+.PHONY: demo test native compiled coverage sim crash powerloss scale fuzz browser bench lint docs clean help
 
 help:          ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,14 +21,28 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+$(NATIVE)/.ready: $(READY) setup.py $(shell find src -name '*.py' -o -name '*.sql' -o -name '*.json')
+	rm -rf $(NATIVE) build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	    --target $(NATIVE) .
+	touch $@
+
 demo: $(READY) ## run the main job end to end on this machine, kill -9 in the middle, and check every order
 	$(BIN)/python examples/orders/demo.py
 
-test: $(READY) ## lint, types and every test
-	$(BIN)/ruff check src tests bench examples
-	$(BIN)/ruff format --check --quiet src tests bench examples
+test: $(READY) ## lint, types, every test, and those of the hot path once more on compiled modules
+	$(BIN)/ruff check src tests bench examples setup.py
+	$(BIN)/ruff format --check --quiet src tests bench examples setup.py
 	$(BIN)/mypy
+	$(MAKE) compiled
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+native: $(NATIVE)/.ready ## compile the hot modules into .native, where there is a C compiler
+
+compiled: $(NATIVE)/.ready ## the tests of the hot path, on the modules as `pip install .` compiles them
+	@if ls $(NATIVE)/*__mypyc* >/dev/null 2>&1; then \
+	    PYTHONPATH=$(CURDIR)/$(NATIVE) $(BIN)/python -m pytest -q -n 2 --dist loadfile $(COMPILED_TESTS); \
+	else echo "no C compiler or no Python headers: nothing is compiled on this machine"; fi
 
 coverage: $(READY) ## how much of core, wire and rules the tests reach; below 95 % it fails
 	$(BIN)/coverage run -m pytest -q tests/unit/core tests/unit/wire tests/wire tests/properties \
@@ -33,24 +51,33 @@ coverage: $(READY) ## how much of core, wire and rules the tests reach; below 95
 	    --include='src/redrive/core/*,src/redrive/wire/*,src/redrive/services/*/rules.py'
 
 lint: $(READY) ## style and types only
-	$(BIN)/ruff check src tests bench examples
-	$(BIN)/ruff format --check src tests bench examples
+	$(BIN)/ruff check src tests bench examples setup.py
+	$(BIN)/ruff format --check src tests bench examples setup.py
 	$(BIN)/mypy
 
 sim: $(READY) ## N=1000 seeds of the simulator; prints the failing one
 	$(BIN)/python -m redrive.sim --seeds $(or $(N),1000)
 
-crash: $(READY) ## N=200 SIGKILLs of a loaded server; prints the failing seed
-	$(BIN)/python -m tests.crash $(or $(N),200) $(if $(SEED),--seed $(SEED))
+crash: $(READY) ## N=1000 SIGKILLs of a loaded server; prints the failing seed
+	$(BIN)/python -m tests.crash $(or $(N),1000) $(if $(SEED),--seed $(SEED))
+
+powerloss: $(READY) ## N=100000 states of a disk that lost its power; prints each seed
+	$(BIN)/python -m tests.faults $(or $(N),100000) $(if $(SEED),--seed $(SEED))
+
+scale: $(READY) ## N=1000000 messages in one queue: memory, disk and the time to reopen
+	$(BIN)/python -m tests.scale $(or $(N),1000000)
 
 fuzz: $(READY) ## N=100000 mutated requests against the wire
 	$(BIN)/python -m tests.fuzz $(or $(N),100000)
 
-bench: $(READY) ## speed beside a bare server; PEERS=ministack adds that peer, QUICK=1 is shorter
+browser: $(READY) ## a real headless Chromium with a malicious page; CHROMIUM=path names it
+	$(BIN)/python -m pytest -q -rs tests/browser
+
+bench: $(NATIVE)/.ready ## speed beside a bare server; PEERS=ministack adds that peer, QUICK=1 is shorter
 	$(BIN)/python -m bench $(if $(PEERS),--peers $(PEERS)) $(if $(QUICK),--quick)
 
 docs: $(READY) ## write docs/compat anew from the registry and the models
 	$(BIN)/python -m tests.docs.compat
 
 clean:         ## remove what was installed and built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NATIVE) build dist .mypy_cache .ruff_cache .hypothesis

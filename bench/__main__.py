@@ -9,9 +9,11 @@ import platform
 import sys
 from pathlib import Path
 
-from bench.plan import GROUPS, Options, run_all
-from bench.report import render, targets
-from bench.servers import PEERS, Redrive, Server
+from bench.plan import GROUPS, run_all
+from bench.report import render
+from bench.servers import COMPILED, PACKAGES, PEERS, Redrive, Server
+from bench.targets import targets
+from bench.turns import Options
 
 
 def main() -> None:
@@ -28,21 +30,41 @@ def main() -> None:
     peers = _chosen(parser, arguments.peers, tuple(PEERS))
     only = _chosen(parser, arguments.only, GROUPS)
     subject: type[Server] = PEERS.get(arguments.subject, Redrive)
-    results = run_all(
-        Options(
-            peers=tuple(PEERS[name] for name in peers),
-            subject=subject,
-            quick=arguments.quick,
-            only=frozenset(only),
-        )
+    options = Options(
+        peers=tuple(PEERS[name] for name in peers),
+        subject=subject,
+        quick=arguments.quick,
+        only=frozenset(only),
     )
+    run = {
+        "kind": "compiled" if PACKAGES == COMPILED else "interpreted",
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "quick": options.quick,
+        "large": options.large,
+    }
+    results = run_all(options)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
-    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores\n")
-    print(render(results, subject.name), end="")
+    print(
+        f"Redrive {run['kind']}, Python {run['python']}, {run['machine']}, {run['cores']} cores"
+        + (f"; quick: one turn each, a large store of {options.large:,}" if options.quick else "")
+        + "\n"
+    )
+    print(render(results, subject.name, options.large), end="")
     if arguments.json:
-        verdicts = {target.what: target.figure(results) for target in targets(subject.name)}
-        arguments.json.write_text(json.dumps({"results": results, "targets": verdicts}, indent=1))
+        verdicts = [
+            {
+                "what": target.what,
+                "wanted": target.wanted,
+                "measured": (figure := target.figure(results)),
+                "is_met": None if figure is None else target.is_met(figure),
+            }
+            for target in targets(subject.name, options.large)
+        ]
+        found = {"run": run, "results": results, "targets": verdicts}
+        arguments.json.write_text(json.dumps(found, indent=1))
 
 
 def _chosen(parser: argparse.ArgumentParser, text: str, known: tuple[str, ...]) -> list[str]:

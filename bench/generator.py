@@ -16,18 +16,21 @@ import socket
 import sys
 from array import array
 from dataclasses import dataclass, field
-from time import perf_counter_ns, process_time_ns
+from time import perf_counter_ns, process_time_ns, time_ns
 from typing import Any
 
 from bench.processes import cpu_seconds
 from bench.requests import (
     DeleteBatchBuilder,
     invoke_request,
+    numbered,
     receive_request,
     send_batch_requests,
+    send_fifo_requests,
     send_requests,
 )
 from bench.responses import ResponseReader
+from bench.signing import Signer
 
 RECEIVE_BYTES = 16_384
 RECONNECTS_MAX = 10_000
@@ -41,9 +44,12 @@ _FAILED = re.compile(rb'"Failed": ?\[ ?\{')
 class Job:
     """What to send and for how long: warm-up requests first, then `count` of them or `seconds`.
 
-    script: "send" | "send-batch" | "drain" | "invoke". target: the queue's URL or the function's
-    name. count is in messages for queues and in invocations for functions; None means until the
-    time is over. pids are the server's processes, whose CPU is counted.
+    script: "send" | "send-batch" | "fifo-send" | "fifo-send-batch" | "drain" | "invoke". target:
+    the queue's URL or the function's name. count is in messages for queues and in invocations for
+    functions; None means until the time is over. groups: message groups that FIFO sends go round.
+    is_patient: an empty receive says nothing about the queue, whose groups others may hold. key:
+    access key and secret with which sends are signed. pids are the server's processes, whose CPU
+    is counted.
     """
 
     port: int
@@ -55,6 +61,9 @@ class Job:
     seconds: float = 5.0
     body_bytes: int = 1_024
     variants: int = 512
+    groups: int = 100
+    is_patient: bool = False
+    key: tuple[str, str] | None = None
     pids: list[int] = field(default_factory=list)
 
 
@@ -121,8 +130,18 @@ class Generator:
         job = self.job
         self._receive = b""
         self._fixed: list[bytes] = []
+        self._is_numbered = job.script.startswith("fifo-")
+        self._sent = 0  # of numbered requests: two runs on one queue must not number alike
+        is_batch = job.script.endswith("-batch")
         if job.script == "send":
-            self._fixed = send_requests(job.target, job.body_bytes, job.variants)
+            signer = Signer(*job.key) if job.key else None
+            self._fixed = send_requests(job.target, job.body_bytes, job.variants, signer)
+        elif self._is_numbered:
+            variants = job.variants // 8 if is_batch else job.variants
+            self._fixed = send_fifo_requests(
+                job.target, job.body_bytes, max(1, variants), job.groups, batch=is_batch
+            )
+            self._sent = time_ns() // 1_000_000 % 10**9 * 1_000
         elif job.script == "send-batch":
             self._fixed = send_batch_requests(job.target, job.body_bytes, max(1, job.variants // 8))
         elif job.script == "invoke":
@@ -131,7 +150,7 @@ class Generator:
             assert job.script == "drain", job.script
             self._receive = receive_request(job.target)
             self._delete = DeleteBatchBuilder(job.target)
-        self._per_request = 10 if job.script == "send-batch" else 1
+        self._per_request = 10 if is_batch else 1
 
     def run(self) -> dict[str, Any]:
         """Warm up, measure, and return the figures of the measured part."""
@@ -206,7 +225,11 @@ class Generator:
     def _begin(self, connection: Connection) -> None:
         if self._fixed:
             self._next = (self._next + 1) % len(self._fixed)
-            self._send(connection, self.job.script, self._fixed[self._next])
+            request = self._fixed[self._next]
+            if self._is_numbered:
+                self._sent += 1
+                request = numbered(request, self._sent)
+            self._send(connection, self.job.script, request)
         else:
             self._send(connection, "receive", self._receive)
 
@@ -255,7 +278,8 @@ class Generator:
         if not handles:
             # A standard queue may answer empty while others hold the rest: only then is it drained.
             self._empty += 1
-            if over or self._empty > 2 * len(self._connections):
+            is_drained = not self.job.is_patient and self._empty > 2 * len(self._connections)
+            if over or is_drained:
                 return False
             self._send(connection, "receive", self._receive)
             return True

@@ -1,133 +1,155 @@
-"""What is run in which order: every workload on every server, turn by turn, medians of the turns.
-
-A B A B and not A A B B: on a shared machine the minutes differ more than the servers, and ratios
-only mean something between neighbours in time.
-"""
+"""What is run in which order. How servers take turns is in bench/turns.py."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
-from typing import Any
 
+from bench.disk import measure_sync
 from bench.functions import measure_cold, measure_invoke, measure_latency, measure_mapping
-from bench.queues import BACKLOGS, GeneratorFailed, measure_drain, measure_send
-from bench.servers import Bare, Client, Redrive, Server
+from bench.longpoll import measure_longpoll
+from bench.overload import measure_overload
+from bench.queues import BACKLOGS, measure_drain, measure_fifo_drain, measure_send
+from bench.servers import Bare, Client, Keyed, Narrow, Redrive, Relaxed, Server
 from bench.startup import measure_start, measure_up
-
-Figures = dict[str, Any]
-Results = dict[str, dict[str, Figures]]
-"""workload -> server -> figures."""
+from bench.stores import run_stores
+from bench.turns import FAILURES, Figures, Options, Results, note, once_each, take_turns
 
 CONNECTIONS = (1, 16, 64)
+MOST = CONNECTIONS[-1]
 LARGE = 100_000
-GROUPS = ("send", "send-batch", "drain", "invoke", "cold", "latency", "mapping", "start", "up")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How much to run. `peers` are server classes; `only` is empty for everything."""
-
-    peers: tuple[type[Server], ...]
-    subject: type[Server] = Redrive
-    quick: bool = False
-    only: frozenset[str] = frozenset()
-
-    def wants(self, group: str) -> bool:
-        """Tell whether a group of workloads is to be run."""
-        return not self.only or group in self.only
-
-    @property
-    def rounds(self) -> int:
-        """Turns of each workload."""
-        return 1 if self.quick else 5
-
-    @property
-    def seconds(self) -> float:
-        """Length of one measured loop."""
-        return 1.0 if self.quick else 2.0
+FIFO_BACKLOG = 5_000
+GROUPS = (
+    "send",
+    "send-batch",
+    "drain",
+    "fifo",
+    "signed",
+    "relaxed",
+    "longpoll",
+    "backlog",
+    "reopen",
+    "overload",
+    "invoke",
+    "cold",
+    "latency",
+    "mapping",
+    "start",
+    "up",
+)
 
 
 def run_all(options: Options) -> Results:
     """Run what was asked for and return the medians."""
     results: Results = {}
+    if options.wants("send", "relaxed", "longpoll"):
+        sync = measure_sync(count=300 if options.quick else 2_000)
+        results["sync"] = {"this disk": sync}
+    results.update(_alone(options))
+    results.update(_together(options))
+    results.update(_variants(options))
+    if options.wants("backlog", "reopen"):
+        try:
+            results.update(run_stores(options))
+        except FAILURES as error:
+            note(f"{Redrive.name} failed at backlog or reopen: {error}\n")
+    if options.wants("overload"):
+        results["overload"] = once_each(
+            "overload", (Narrow,), lambda kind: measure_overload(kind, seconds=options.seconds)
+        )
+    return results
+
+
+def _alone(options: Options) -> Results:
+    """Run what needs a fresh server each time."""
+    results: Results = {}
     rivals = (options.subject, *options.peers)
     if options.wants("start"):
-        results["start"] = _once_each(
+        results["start"] = once_each(
             "start", rivals, lambda kind: measure_start(kind, rounds=2 * options.rounds - 1)
         )
     if options.wants("up"):
-        results["up"] = _once_each("up", (Redrive,), lambda _: measure_up(rounds=options.rounds))
+        results["up"] = once_each("up", (Redrive,), lambda _: measure_up(rounds=options.rounds))
     if options.wants("cold"):
         # On servers of their own: the first one must find no warm parent.
-        results["cold"] = _once_each("cold", rivals, lambda kind: _cold(kind, 6 * options.rounds))
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(kind()) for kind in (options.subject, Bare, *options.peers)]
-        for group in ("send", "send-batch", "drain"):
-            if options.wants(group):
-                results.update(_queue_workloads(group, servers, options))
-        workers = [server for server in servers if not isinstance(server, Bare)]
-        for group in ("invoke", "latency", "mapping"):
-            if options.wants(group):
-                results[group] = _function_workload(group, workers, options)
+        results["cold"] = once_each("cold", rivals, lambda kind: _cold(kind, 6 * options.rounds))
     return results
 
 
 def _cold(kind: type[Server], count: int) -> Figures:
     with kind() as server:
-        return measure_cold(server, Client(server.port), "cold", count=count)
+        return measure_cold(server, Client(server), "cold", count=count)
 
 
-def _once_each(
-    title: str, kinds: tuple[type[Server], ...], measure: Callable[[type[Server]], Figures | None]
-) -> dict[str, Figures]:
-    found = {}
-    for kind in kinds:
-        _note(f"{title} · {kind.name}")
+def _together(options: Options) -> Results:
+    """Run the workloads for which subject, floor and peers take turns."""
+    queues = [name for name in ("send", "send-batch", "drain", "fifo") if options.wants(name)]
+    others = ("longpoll", "invoke", "latency", "mapping")
+    functions = [name for name in others if options.wants(name)]
+    results: Results = {}
+    if not queues and not functions:
+        return results
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(kind()) for kind in (options.subject, Bare, *options.peers)]
+        for group in queues:
+            results.update(_queue_workloads(group, servers, options))
+        workers = [server for server in servers if not isinstance(server, Bare)]
+        for group in functions:
+            if group == "longpoll":
+                results.update(_longpolls(workers, options))
+            else:
+                results[group] = _function_workload(group, workers, options)
+    return results
+
+
+def _variants(options: Options) -> Results:
+    """Run Redrive beside itself with another setting; the bare server beside both."""
+    results: Results = {}
+    if options.wants("signed"):
+        with Redrive() as plain, Keyed() as keyed, Bare() as bare:
+            results["signed @64"] = _send_workload("send", [plain, keyed, bare], options, MOST)
+    if options.wants("relaxed"):
         try:
-            figures = measure(kind)
-        except (RuntimeError, OSError) as error:
-            _note(f"{kind.name} failed at {title}: {error}\n")
-            continue
-        if figures is not None:
-            found[kind.name] = figures
-    return found
+            with Redrive() as plain, Relaxed() as relaxed:
+                for connections in (1, MOST):
+                    found = _send_workload("send", [plain, relaxed], options, connections)
+                    results[f"relaxed @{connections}"] = found
+        except FAILURES as error:
+            note(f"{Relaxed.name} failed to start: {error}\n")
+    return results
 
 
 def _queue_workloads(group: str, servers: list[Server], options: Options) -> Results:
     results: Results = {}
+    if group == "fifo":
+        results[f"fifo-send @{MOST}"] = _send_workload("fifo-send", servers, options, MOST)
+        results[f"fifo-drain @{MOST}"] = _fifo_drain_workload(servers, options)
+        return results
     for connections in CONNECTIONS:
         if group != "drain":
-            results[f"{group} @{connections}"] = _send_workload(
-                group, servers, options, connections
-            )
+            found = _send_workload(group, servers, options, connections)
+            results[f"{group} @{connections}"] = found
             continue
         for backlog in BACKLOGS:
-            # Filling the large backlog takes a while, so a quick run does it once.
-            if backlog < LARGE or connections == CONNECTIONS[-1] or not options.quick:
-                results[f"drain {backlog} @{connections}"] = _drain_workload(
-                    servers, options, connections, backlog
-                )
+            # Filling the large backlog takes a while, so that is done for the most connections.
+            if backlog < LARGE or connections == MOST:
+                found = _drain_workload(servers, options, connections, backlog)
+                results[f"drain {backlog} @{connections}"] = found
     return results
 
 
 def _send_workload(
-    group: str, servers: list[Server], options: Options, connections: int
+    script: str, servers: list[Server], options: Options, connections: int
 ) -> dict[str, Figures]:
     def measure(server: Server, turn: int) -> Figures:
         return measure_send(
             server,
-            Client(server.port),
-            f"{group}-{connections}-{turn}",
-            batch=group == "send-batch",
+            f"{script}-{connections}-{turn}",
+            script=script,
             connections=connections,
             seconds=options.seconds,
         )
 
-    return _turns(f"{group}, {connections} connections", servers, options.rounds, measure)
+    return take_turns(f"{script}, {connections} connections", servers, options.rounds, measure)
 
 
 def _drain_workload(
@@ -136,7 +158,6 @@ def _drain_workload(
     def measure(server: Server, turn: int) -> Figures | None:
         return measure_drain(
             server,
-            Client(server.port),
             f"drain-{backlog}-{connections}-{turn}",
             backlog=backlog,
             connections=connections,
@@ -145,14 +166,44 @@ def _drain_workload(
 
     # A small backlog is gone in a blink, so it is taken more often.
     rounds = (options.rounds + 1) // 2 if backlog >= LARGE else options.rounds + 2
-    return _turns(f"drain {backlog:,}, {connections} connections", servers, rounds, measure)
+    return take_turns(f"drain {backlog:,}, {connections} connections", servers, rounds, measure)
+
+
+def _fifo_drain_workload(servers: list[Server], options: Options) -> dict[str, Figures]:
+    def measure(server: Server, turn: int) -> Figures | None:
+        return measure_fifo_drain(
+            server,
+            f"fifo-drain-{turn}",
+            backlog=FIFO_BACKLOG,
+            connections=MOST,
+            seconds=options.seconds * 2,
+        )
+
+    # For information only, and filling a peer's queue takes it a minute.
+    rounds = (options.rounds + 1) // 2
+    return take_turns("FIFO drain", servers, rounds, measure)
+
+
+def _longpolls(servers: list[Server], options: Options) -> Results:
+    rounds = 300 if options.quick else 2_000
+
+    def alone(server: Server, _turn: int) -> Figures:
+        return measure_longpoll(server, "longpoll", rounds=rounds, is_loaded=False)
+
+    def loaded(server: Server, _turn: int) -> Figures:
+        return measure_longpoll(server, "longpoll-loaded", rounds=rounds, is_loaded=True)
+
+    return {
+        "longpoll": take_turns("longpoll", servers, 1, alone),
+        "longpoll loaded": take_turns("longpoll, loaded", servers, 1, loaded),
+    }
 
 
 def _function_workload(group: str, servers: list[Server], options: Options) -> dict[str, Figures]:
     count = 300 if options.quick else 2_000
 
     def measure(server: Server, turn: int) -> Figures:
-        client = Client(server.port)
+        client = Client(server)
         tag = f"{group}-{turn}"
         if group == "invoke":
             return measure_invoke(server, client, tag, count=count)
@@ -160,49 +211,4 @@ def _function_workload(group: str, servers: list[Server], options: Options) -> d
             return measure_latency(server, client, tag, count=count // 10)
         return measure_mapping(server, client, tag, messages=500, rounds=3 if options.quick else 6)
 
-    return _turns(group, servers, options.rounds, measure)
-
-
-def _turns(
-    title: str,
-    servers: list[Server],
-    rounds: int,
-    measure: Callable[[Server, int], Figures | None],
-) -> dict[str, Figures]:
-    found: dict[str, list[Figures]] = {}
-    dropped: set[str] = set()
-    for turn in range(rounds):
-        for server in servers:
-            if server.name in dropped:
-                continue
-            _note(f"{title} · turn {turn + 1} of {rounds} · {server.name}")
-            try:
-                figures = measure(server, turn)
-            except (GeneratorFailed, RuntimeError, OSError) as error:
-                # A peer that cannot do a workload must not cost the figures of the others.
-                _note(f"{server.name} failed at {title}: {error}\n")
-                figures = None
-            if figures is None:
-                dropped.add(server.name)
-            else:
-                found.setdefault(server.name, []).append(figures)
-    return {
-        name: {**_medians(turns), "turns_per_second": [turn.get("per_second") for turn in turns]}
-        for name, turns in found.items()
-    }
-
-
-def _medians(turns: list[Any]) -> Any:
-    first = turns[0]
-    if isinstance(first, dict):
-        keys = [key for key in first if all(key in turn for turn in turns)]
-        return {key: _medians([turn[key] for turn in turns]) for key in keys}
-    return first if isinstance(first, str) else median(turns)
-
-
-def _note(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
-    elif text.endswith("\n"):
-        sys.stderr.write(text)
+    return take_turns(group, servers, options.rounds, measure)

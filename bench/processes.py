@@ -38,6 +38,23 @@ def rss_mb(pids: Iterable[int]) -> float:
     return kilobytes / 1024
 
 
+def peak_mb(pids: Iterable[int]) -> float:
+    """Return the most resident memory that each process had since `forget_peak`, added up."""
+    kilobytes = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return kilobytes / 1024
+
+
+def forget_peak(pids: Iterable[int]) -> None:
+    """Let the kernel count the processes' highest resident memory anew (proc(5), clear_refs)."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def family(pid: int) -> list[int]:
     """Return a process and all its descendants."""
     parents: dict[int, list[int]] = {}

@@ -2,107 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from statistics import median
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-from bench.plan import CONNECTIONS, Figures, Results
+from bench.crowd import describe
+from bench.plan import CONNECTIONS
 from bench.queues import BACKLOGS
-
-NOISE = 0.95
-"""Two runs of the same thing differ by this much here; "no slower" means within it."""
-
-
-class Target(NamedTuple):
-    """One promise: where its figure comes from, and what it must reach."""
-
-    what: str
-    wanted: str
-    figure: Callable[[Results], float | None]
-    is_met: Callable[[float], bool]
-    form: str
+from bench.servers import NARROW_FILES, Narrow, Redrive, Relaxed
+from bench.stores import SMALL, backlog_name
+from bench.targets import rate_ratio, targets
+from bench.turns import Figures, Results
 
 
-def _rate(results: Results, workload: str, server: str) -> float | None:
-    found = results.get(workload, {}).get(server)
-    return found["per_second"] if found else None
-
-
-def _ratio(workload: str, subject: str, other: str) -> Callable[[Results], float | None]:
-    return lambda results: rate_ratio(results.get(workload, {}), subject, other)
-
-
-def rate_ratio(by_server: dict[str, Figures], subject: str, other: str) -> float | None:
-    """Return how many times faster the subject is: the median of the turns' own ratios.
-
-    Each turn's servers ran one after the other, so what slows the machine for a minute slows both.
-    """
-    ours, theirs = by_server.get(subject), by_server.get(other)
-    if not ours or not theirs:
-        return None
-    pairs = zip(ours["turns_per_second"], theirs["turns_per_second"], strict=False)
-    return float(median(mine / other_s for mine, other_s in pairs))
-
-
-def _flatness(subject: str) -> Callable[[Results], float | None]:
-    def figure(results: Results) -> float | None:
-        small = _rate(results, f"drain {BACKLOGS[0]} @64", subject)
-        large = _rate(results, f"drain {BACKLOGS[1]} @64", subject)
-        return large / small if small and large else None
-
-    return figure
-
-
-def _value(workload: str, subject: str, *path: str) -> Callable[[Results], float | None]:
-    def figure(results: Results) -> float | None:
-        found: Any = results.get(workload, {}).get(subject)
-        for key in path:
-            found = found.get(key) if found else None
-        return None if found is None else float(found)
-
-    return figure
-
-
-def targets(subject: str) -> list[Target]:
-    """Return what Redrive promises about speed, in the order of the report."""
-
-    def at_least(limit: float) -> Callable[[float], bool]:
-        return lambda value: value >= limit
-
-    def below(limit: float) -> Callable[[float], bool]:
-        return lambda value: value < limit
-
-    peer, drain = "ministack", f"drain {BACKLOGS[0]} @64"
-    return [
-        Target("SendMessage, 64 connections, to ministack", ">= 6x",
-               _ratio("send @64", subject, peer), at_least(6), "{:.1f}x"),
-        Target("SendMessage, 64 connections, to the bare server", ">= 40 %",
-               _ratio("send @64", subject, "bare"), at_least(0.4), "{:.0%}"),
-        Target("receive and delete, backlog 2,000, to ministack", ">= 10x",
-               _ratio(drain, subject, peer), at_least(10), "{:.1f}x"),
-        Target("receive and delete, backlog 200,000 to 2,000", "no slower",
-               _flatness(subject), at_least(NOISE), "{:.2f}x"),
-        Target("warm sync invoke over HTTP, p50", "< 1 ms",
-               _value("invoke", subject, "latency_ms", "invoke", "p50"), below(1), "{:.2f} ms"),
-        Target("cold start of a bare Python handler, p50", "< 20 ms",
-               _value("cold", subject, "p50_ms"), below(20), "{:.1f} ms"),
-        Target("500 messages through a mapping, batch size 10", "< 0.2 s",
-               _value("mapping", subject, "s"), below(0.2), "{:.3f} s"),
-        Target("`serve` healthy after", "< 300 ms",
-               _value("start", subject, "healthy_ms"), below(300), "{:.0f} ms"),
-        Target("`serve` idle memory", "< 60 MB",
-               _value("start", subject, "idle_mb"), below(60), "{:.0f} MB"),
-        Target("`up` on examples/orders, ready after", "< 1.5 s",
-               _value("up", subject, "up_s"), below(1.5), "{:.2f} s"),
-    ]  # fmt: skip
-
-
-def render(results: Results, subject: str) -> str:
-    """Return the whole report as plain text."""
+def render(results: Results, subject: str, large: int) -> str:
+    """Return the whole report as plain text. large: messages in the large store."""
     parts = [
         *_queue_tables(results, subject),
+        *_sync_note(results, subject),
+        *_relaxed_note(results),
+        *_longpoll_table(results, subject),
+        *_store_tables(results, large),
+        *_overload_note(results),
         *_function_table(results, subject),
-        _target_table(results, subject),
+        _target_table(results, subject, large),
         "A ratio above 1 says how many times faster ours is, in this run. CPU is that of the\n"
         "server's processes; * marks a row in which the generator used more CPU than the server,\n"
         "so that the rate is a lower bound.",
@@ -118,6 +39,10 @@ def _queue_tables(results: Results, subject: str) -> Iterator[str]:
             f"drain {backlog}": f"ReceiveMessage(10) + DeleteMessageBatch(10), backlog {backlog:,}"
             for backlog in BACKLOGS
         },
+        "fifo-send": "FIFO queue: SendMessage, 1 KiB, 100 message groups",
+        "fifo-drain": "FIFO queue: ReceiveMessage(10) + DeleteMessageBatch(10), 100 message groups",
+        "signed": "SendMessage, 1 KiB, every signature (SigV4) made and checked, beside unsigned",
+        "relaxed": "!!! durability = relaxed: SendMessage, 1 KiB, NOT SYNCED BEFORE THE REPLY !!!",
     }
     head = [
         "connections",
@@ -149,6 +74,125 @@ def _queue_tables(results: Results, subject: str) -> Iterator[str]:
                 ])  # fmt: skip
         if rows:
             yield f"{title}\n{_table(head, rows)}"
+
+
+def _sync_note(results: Results, subject: str) -> Iterator[str]:
+    """Say what a single connection waits for, beside what the disk itself takes."""
+    sync = results.get("sync", {}).get("this disk")
+    alone = (results.get("send @1") or results.get("relaxed @1") or {}).get(subject)
+    if sync is None:
+        return
+    append, overwrite = sync["append"], sync["overwrite"]
+    disk = (
+        f"On this disk, in the same directory, 4 KiB appended and synced (fdatasync) take\n"
+        f"{append['p50']:.2f} ms (p99 {append['p99']:.2f}), 4 KiB overwritten and synced "
+        f"{overwrite['p50']:.2f} ms (p99 {overwrite['p99']:.2f})."
+    )
+    if alone is None:
+        yield disk
+        return
+    yield (
+        "One connection waits for one sync per request: its message is on the disk before its\n"
+        "reply leaves, and nobody else is there to share the sync. "
+        f"{alone['per_second']:,.0f} sends a second are\n"
+        f"{1_000 / alone['per_second']:.2f} ms each. {disk}\n"
+        "Many connections share a sync, which is why they are so much faster together."
+    )
+
+
+def _relaxed_note(results: Results) -> Iterator[str]:
+    if any(Relaxed.name in results.get(f"relaxed @{n}", {}) for n in CONNECTIONS):
+        yield (
+            "durability = relaxed is the other trade: the reply leaves BEFORE its message is on\n"
+            "the disk, and a crash of the machine loses what was sent since the last sync. No\n"
+            "target is judged by these rows."
+        )
+
+
+def _longpoll_table(results: Results, subject: str) -> Iterator[str]:
+    rows = []
+    for name, beside in (("longpoll", "alone"), ("longpoll loaded", "16 senders beside")):
+        for server, figures in results.get(name, {}).items():
+            lag, send = figures["lag_ms"], figures["send_ms"]
+            load = figures.get("load_per_second")
+            rows.append([
+                beside,
+                server,
+                f"{lag['p50']:.2f}",
+                f"{lag['p99']:.2f}",
+                f"{lag['max']:.2f}",
+                f"{send['p50']:.2f}",
+                f"{send['p99']:.2f}",
+                f"{lag['count']:,.0f}",
+                "" if load is None else f"{load:,.0f}",
+            ])  # fmt: skip
+    if rows:
+        head = ["", "server", "lag p50 ms", "p99 ms", "max ms", "send p50 ms", "p99 ms"]
+        yield (
+            "A parked long poll's answer after the send's own reply (the lag), one at a time\n"
+            + _table([*head, "rounds", "sends/s beside"], rows)
+        )
+
+
+def _store_tables(results: Results, large: int) -> Iterator[str]:
+    backlog = results.get("backlog", {})
+    rows = []
+    for count in (SMALL, large):
+        name = backlog_name(count)
+        if name in backlog:
+            figures = backlog[name]
+            ratio = rate_ratio(backlog, name, backlog_name(SMALL))
+            rows.append([
+                f"{count:,}",
+                f"{figures['per_second']:,.0f}",
+                "" if ratio is None or count == SMALL else f"{ratio:.2f}x",
+                f"{figures['latency_ms']['receive']['p99']:.2f}",
+                f"{figures['server_cpu_us_each']:.1f}",
+            ])  # fmt: skip
+    if rows:
+        head = ["backlog", "messages/s", "to the small one", "receive p99 ms", "CPU us/message"]
+        yield (
+            "ReceiveMessage(10) + DeleteMessageBatch(10), 64 connections, a store each\n"
+            + _table(head, rows)
+        )
+    opened = results.get("reopen", {}).get(Redrive.name)
+    if opened is not None:
+        ends = {
+            "stopped": f"SIGTERM, which took {opened['stopping_s']:.1f} s",
+            "killed": "kill -9 while messages are sent",
+            "cold": "the same, nothing of the file in memory",
+        }
+        rows = [
+            [text, f"{opened[f'{name}_s']:.3f}", f"{opened[f'{name}_max_s']:.3f}"]
+            for name, text in ends.items()
+        ]
+        yield (
+            f"A store of {opened['messages']:,} messages ({opened['file_mb']:,.0f} MB), from the"
+            " start of the process to the first ReceiveMessage answered\n"
+            + _table(["ended by", "median s", "max s"], rows)
+        )
+
+
+def _overload_note(results: Results) -> Iterator[str]:
+    figures = results.get("overload", {}).get(Narrow.name)
+    if figures is None:
+        return
+    lines = [f"Overload: a server that may open {NARROW_FILES} files"]
+    for name, crowd in figures["crowds"].items():
+        lines += [
+            f"  {name}",
+            f"      clients, by the worst that each heard: {describe(crowd['clients'])}",
+            f"      requests: {describe(crowd['requests'])}",
+            f"      {crowd['offered_mb']:,.0f} MB sent, {crowd['heard_mb']:,.0f} MB heard;"
+            f" resident memory {crowd['before_mb']:,.0f} MB before,"
+            f" {crowd['peak_mb']:,.0f} at the peak, {crowd['after_mb']:,.0f} after",
+        ]
+    lines += [
+        f"  SendMessage at 16 connections: {figures['per_second_before']:,.0f}/s before,"
+        f" {figures['per_second_after']:,.0f}/s after",
+        f"  bugs that the server counted: {figures['faults']}",
+    ]
+    yield "\n".join(lines)
 
 
 def _function_table(results: Results, subject: str) -> Iterator[str]:
@@ -189,9 +233,9 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
         yield "Functions and start\n" + _table(["what", "server", "figure", "ratio"], rows)
 
 
-def _target_table(results: Results, subject: str) -> str:
+def _target_table(results: Results, subject: str, large: int) -> str:
     rows = []
-    for target in targets(subject):
+    for target in targets(subject, large):
         value = target.figure(results)
         if value is None:
             rows.append([target.what, target.wanted, "-", "not measured"])

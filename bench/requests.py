@@ -1,16 +1,23 @@
 """Requests as ready bytes, in the form that AWS's SDKs send them.
 
-Built once, before anything is measured. The Authorization header has AWS's form and a fixed
-signature: a server without keys reads it for the account and region, and nobody pays for signing.
+Built once, before anything is measured. Without a signer the Authorization header has AWS's form
+and a fixed signature: a server without keys reads it for the account and region. With one it is
+valid, for a server that has the key.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from bench.signing import Signer
 
 SQS_JSON = "application/x-amz-json-1.0"
 CREDENTIAL = "test/20261121/us-east-1/{service}/aws4_request"
+
+
+MARK = b"@" * 12
+"""Where a request that must never be the same twice holds its number; see `numbered`."""
 
 
 def http_request(
@@ -19,31 +26,51 @@ def http_request(
     body: bytes,
     *,
     service: str,
-    target: str | None = None,
-    content_type: str = SQS_JSON,
+    headers: Mapping[str, str],
+    signer: Signer | None = None,
 ) -> bytes:
-    """Return one signed-looking HTTP/1.1 request."""
-    signed = "content-type;host;x-amz-date" + (";x-amz-target" if target else "")
+    """Return one HTTP/1.1 request, signed or looking as if it were. `headers` are signed."""
+    signature = (
+        _lookalike(service, headers)
+        if signer is None
+        else signer.sign(method, path, headers, body, service)
+    )
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: 127.0.0.1",
-        *([f"X-Amz-Target: {target}"] if target else []),
-        f"Content-Type: {content_type}",
+        *(f"{name}: {value}" for name, value in headers.items()),
         "User-Agent: Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11",
-        "X-Amz-Date: 20261121T090000Z",
-        "Authorization: AWS4-HMAC-SHA256 Credential="
-        + CREDENTIAL.format(service=service)
-        + f", SignedHeaders={signed}, Signature={'0123456789abcdef' * 4}",
+        *(f"{name}: {value}" for name, value in signature.items()),
         "amz-sdk-invocation-id: 4f7e0c2a-7c35-4f0e-9a55-0d9b8a1c6e11",
-        "amz-sdk-request: attempt=1",
+        "amz-sdk-request: attempt=1; max=3",
         f"Content-Length: {len(body)}",
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def sqs_request(operation: str, body: bytes) -> bytes:
+def _lookalike(service: str, headers: Mapping[str, str]) -> dict[str, str]:
+    names = ";".join(sorted(["host", "x-amz-date", *(name.lower() for name in headers)]))
+    return {
+        "X-Amz-Date": "20261121T090000Z",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={CREDENTIAL.format(service=service)}, "
+        f"SignedHeaders={names}, Signature={'0123456789abcdef' * 4}",
+    }
+
+
+def sqs_headers(operation: str) -> dict[str, str]:
+    """Return what boto3 sends and signs for an SQS operation over JSON 1.0."""
+    return {
+        "X-Amz-Target": f"AmazonSQS.{operation}",
+        "Content-Type": SQS_JSON,
+        "x-amzn-query-mode": "true",
+    }
+
+
+def sqs_request(operation: str, body: bytes, signer: Signer | None = None) -> bytes:
     """Return an SQS request over JSON 1.0."""
-    return http_request("POST", "/", body, service="sqs", target=f"AmazonSQS.{operation}")
+    return http_request(
+        "POST", "/", body, service="sqs", headers=sqs_headers(operation), signer=signer
+    )
 
 
 def order_text(number: int, body_bytes: int) -> str:
@@ -57,12 +84,15 @@ def order_text(number: int, body_bytes: int) -> str:
     return head + filler[: body_bytes - len(head) - len(tail)] + tail
 
 
-def send_requests(queue_url: str, body_bytes: int, variants: int) -> list[bytes]:
+def send_requests(
+    queue_url: str, body_bytes: int, variants: int, signer: Signer | None = None
+) -> list[bytes]:
     """Return `variants` different SendMessage requests."""
     return [
         sqs_request(
             "SendMessage",
             json.dumps({"QueueUrl": queue_url, "MessageBody": order_text(n, body_bytes)}).encode(),
+            signer,
         )
         for n in range(variants)
     ]
@@ -87,14 +117,50 @@ def send_batch_requests(queue_url: str, body_bytes: int, variants: int) -> list[
     ]
 
 
-def receive_request(queue_url: str) -> bytes:
-    """Return a ReceiveMessage request for ten messages, without waiting."""
-    return sqs_request(
-        "ReceiveMessage",
-        json.dumps(
-            {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0}
-        ).encode(),
-    )
+def send_fifo_requests(
+    queue_url: str, body_bytes: int, variants: int, groups: int, *, batch: bool
+) -> list[bytes]:
+    """Return SendMessage, or SendMessageBatch, requests to a FIFO queue, with MARK in each.
+
+    They go round the message groups. The deduplication ids hold MARK, so that each request has to
+    pass through `numbered` before it is sent; a batch's entries differ by their place in it.
+    """
+
+    def entry(n: int) -> dict[str, str]:
+        return {
+            "MessageBody": order_text(n, body_bytes),
+            "MessageGroupId": f"customer-{n % groups:04d}",
+            "MessageDeduplicationId": f"{MARK.decode()}-{n % 10}",
+        }
+
+    if batch:
+        return [
+            sqs_request(
+                "SendMessageBatch",
+                json.dumps({
+                    "QueueUrl": queue_url,
+                    "Entries": [{"Id": str(at), **entry(n * 10 + at)} for at in range(10)],
+                }).encode(),
+            )
+            for n in range(variants)
+        ]  # fmt: skip
+    return [
+        sqs_request("SendMessage", json.dumps({"QueueUrl": queue_url, **entry(n)}).encode())
+        for n in range(variants)
+    ]
+
+
+def numbered(request: bytes, number: int) -> bytes:
+    """Return a request with its number in place of each MARK, as long as before."""
+    return request.replace(MARK, b"%012d" % number)
+
+
+def receive_request(
+    queue_url: str, *, limit: int = 10, wait_s: int = 0, **params: int | str
+) -> bytes:
+    """Return a ReceiveMessage request for up to ten messages, by default without waiting."""
+    asked = {"QueueUrl": queue_url, "MaxNumberOfMessages": limit, "WaitTimeSeconds": wait_s}
+    return sqs_request("ReceiveMessage", json.dumps({**asked, **params}).encode())
 
 
 class DeleteBatchBuilder:
@@ -127,5 +193,5 @@ def invoke_request(function: str, payload: bytes = b'{"order":"o-1"}') -> bytes:
         f"/2015-03-31/functions/{function}/invocations",
         payload,
         service="lambda",
-        content_type="application/json",
+        headers={"Content-Type": "application/json"},
     )

@@ -18,13 +18,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bench.processes import family
-from bench.requests import CREDENTIAL, SQS_JSON
+from bench.requests import http_request, sqs_headers
+from bench.signing import Signer
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = ROOT / ".bench"
+COMPILED = ROOT / ".native"
+PACKAGES = COMPILED if (COMPILED / "redrive").is_dir() else ROOT / "src"
+"""Where the measured Redrive is: as `pip install .` compiles it (`make native`), or interpreted."""
+
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 10.0
 
@@ -42,6 +47,8 @@ class Server:
 
     name = ""
     health = "/"
+    key: ClassVar[tuple[str, str] | None] = None
+    """Access key and secret with which requests to it have to be signed."""
 
     def __init__(self) -> None:
         SCRATCH.mkdir(exist_ok=True)
@@ -61,27 +68,36 @@ class Server:
     def start(self) -> None:
         """Start the process and wait until it is healthy; `healthy_ms` is how long that took."""
         began = time.perf_counter()
-        log = (self.folder / "server.log").open("ab")
-        self._process = subprocess.Popen(
-            self.command(),
-            cwd=ROOT,
-            env={
-                **{k: v for k, v in os.environ.items() if k not in UNLIKE_USERS},
-                "PYTHONPATH": str(ROOT / "src"),
-                **self.environment(),
-            },
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
+        self.spawn()
         while not self._is_healthy():
-            if self._process.poll() is not None or time.perf_counter() - began > READY_SECONDS_MAX:
-                tail = (self.folder / "server.log").read_text(errors="replace")[-2_000:]
-                self.stop()
-                raise RuntimeError(f"{self.name} did not become healthy:\n{tail}")
+            self.check_alive(began)
             time.sleep(0.002)
         self.healthy_ms = (time.perf_counter() - began) * 1_000
+
+    def spawn(self) -> None:
+        """Start the process and do not wait."""
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                cwd=ROOT,
+                env={
+                    **{k: v for k, v in os.environ.items() if k not in UNLIKE_USERS},
+                    "PYTHONPATH": str(PACKAGES),
+                    **self.environment(),
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def check_alive(self, began_s: float) -> None:
+        """Stop the server and raise RuntimeError when it has ended or has taken too long."""
+        assert self._process is not None
+        if self._process.poll() is None and time.perf_counter() - began_s < READY_SECONDS_MAX:
+            return
+        tail = (self.folder / "server.log").read_text(errors="replace")[-2_000:]
+        self.stop()
+        raise RuntimeError(f"{self.name} did not become healthy:\n{tail}")
 
     def _is_healthy(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -103,17 +119,30 @@ class Server:
         """Return the main process and all its descendants."""
         return family(self.pid)
 
-    def stop(self) -> None:
-        """End the process and what it started, and remove its files."""
+    def halt(self) -> None:
+        """End the process by SIGTERM, and by SIGKILL what is left; its files stay."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def kill(self) -> None:
+        """End the process by SIGKILL, as kill -9 does; its files stay."""
         process, self._process = self._process, None
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def stop(self) -> None:
+        """End the process and what it started, and remove its files."""
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Server:
@@ -134,6 +163,47 @@ class Redrive(Server):
         """Return `redrive serve` on a fresh data directory."""
         serve = [sys.executable, "-m", "redrive", "serve", "--host", "127.0.0.1"]
         return [*serve, "--port", str(self.port), "--data", str(self.folder / "data")]
+
+
+KEY = ("AKIABENCH00000000001", "bench/secret+of/forty+characters/0123456789")
+
+
+class Keyed(Redrive):
+    """Redrive with an access key of its own: every request has to be signed with it."""
+
+    name = "redrive, signed"
+    key = KEY
+
+    def command(self) -> list[str]:
+        """Write the file of keys and name it."""
+        access_key, secret = KEY
+        file = self.folder / "keys.toml"
+        file.touch(mode=0o600)
+        file.write_text(f'[{access_key}]\nsecret = "{secret}"\n')
+        return [*super().command(), "--keys-file", str(file)]
+
+
+class Relaxed(Redrive):
+    """Redrive with `durability = relaxed`: a reply leaves before its message is synced."""
+
+    name = "redrive, NOT SYNCED"
+
+    def environment(self) -> dict[str, str]:
+        """Ask for it as a person would."""
+        return {"REDRIVE_DURABILITY": "relaxed"}
+
+
+NARROW_FILES = 512
+
+
+class Narrow(Redrive):
+    """Redrive where the system allows it few open files, and so few connections."""
+
+    name = "redrive, few files"
+
+    def command(self) -> list[str]:
+        """Lower the hard limit too: the server raises its own to that."""
+        return ["sh", "-c", f'ulimit -n {NARROW_FILES}; exec "$@"', "sh", *super().command()]
 
 
 class Bare(Server):
@@ -186,18 +256,14 @@ UNLIKE_USERS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 class Client:
     """A plain client for what is not measured: creating things and asking for them."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    def __init__(self, server: Server) -> None:
+        self._address = ("127.0.0.1", server.port)
+        self._signer = Signer(*server.key) if server.key else None
+        self._connection: socket.socket | None = None
 
     def sqs(self, operation: str, **params: Any) -> dict[str, Any]:
         """Call an SQS operation. Raises RuntimeError unless the answer is 200."""
-        return self._call(
-            "POST",
-            "/",
-            params,
-            {"X-Amz-Target": f"AmazonSQS.{operation}", "Content-Type": SQS_JSON},
-            "sqs",
-        )
+        return self._call("POST", "/", params, sqs_headers(operation), "sqs")
 
     def lambda_(self, method: str, path: str, **params: Any) -> dict[str, Any]:
         """Call a Lambda operation by its path. Raises RuntimeError unless the answer is 2xx."""
@@ -206,28 +272,35 @@ class Client:
     def _call(
         self, method: str, path: str, params: Any, headers: dict[str, str], service: str
     ) -> dict[str, Any]:
-        headers["Authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={CREDENTIAL.format(service=service)}, "
-            f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+        request = http_request(
+            method,
+            path,
+            json.dumps(params).encode(),
+            service=service,
+            headers=headers,
+            signer=self._signer,
         )
-        headers["X-Amz-Date"] = "20261121T090000Z"
         try:
-            response, body = self._exchange(method, path, json.dumps(params), headers)
+            response, body = self._exchange(request, method)
         except (ConnectionError, http.client.HTTPException):
             # The server closed a connection that had rested for long.
-            self._connection.close()
-            response, body = self._exchange(method, path, json.dumps(params), headers)
+            self.close()
+            response, body = self._exchange(request, method)
         if not 200 <= response.status < 300:
             target = headers.get("X-Amz-Target", "")
             raise RuntimeError(f"{method} {path} {target}: {response.status} {body[:500]!r}")
         return json.loads(body) if body else {}
 
-    def _exchange(
-        self, method: str, path: str, body: str, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        self._connection.request(method, path, body, headers)
-        response = self._connection.getresponse()
-        return response, response.read()
+    def _exchange(self, request: bytes, method: str) -> tuple[http.client.HTTPResponse, bytes]:
+        if self._connection is None:
+            self._connection = socket.create_connection(self._address, timeout=60)
+        self._connection.sendall(request)
+        response = http.client.HTTPResponse(self._connection, method=method)
+        response.begin()
+        body = response.read()
+        if response.will_close:
+            self.close()
+        return response, body
 
     def create_queue(self, name: str, **attributes: str) -> str:
         """Create a queue and return its URL."""
@@ -235,5 +308,7 @@ class Client:
         return url
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection; the next call opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

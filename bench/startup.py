@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from bench.processes import family, rss_mb
-from bench.servers import ROOT, SCRATCH, STOP_SECONDS_MAX, Server, free_port
+from bench.servers import PACKAGES, ROOT, SCRATCH, STOP_SECONDS_MAX, Server, free_port
 
 UP_SECONDS_MAX = 120.0
 IDLE_SECONDS = 1.0
@@ -62,7 +62,7 @@ def _time_up(folder: Path) -> float:
     process = subprocess.Popen(
         command,
         cwd=folder / "app",
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from tests.docs.cloudwatch_page import cloudwatch_page
+from tests.docs.sqs_page import sqs_page
+from tests.docs.tables import FIFO_ARN, HEAD, NOBODY, split, table
 
 from redrive.app import STATEMENTS
+from redrive.core.errors import ServiceError
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.labels import LABELS
@@ -17,6 +23,9 @@ from redrive.services.functions.room import Functions
 from redrive.services.identity import operations as identity
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.room import Mappings
+from redrive.services.mappings.settings import parse_source, refuse_unsupported
+from redrive.services.metrics import operations as metrics
+from redrive.services.metrics.room import Metrics
 from redrive.services.queues import operations as queues
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
@@ -24,9 +33,10 @@ from redrive.services.stacks.resources import labels, refusals
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 from redrive.wire.endpoint import Endpoint
+from redrive.wire.model import Shape
 
+_QUEUE_ARN = FIFO_ARN.removesuffix(".fifo")
 FOLDER = Path(__file__).parents[2] / "docs" / "compat"
-_HEAD = "<!-- Written by `make docs` from the code; changes made here are lost. -->\n\n"
 
 
 class _Zeros:
@@ -42,26 +52,13 @@ def registered() -> Registry:
         queues.register(registry, Queues(store, _Zeros()))
         functions.register(registry, Functions(CodeStore(Path(folder) / "code"), _Zeros()))
         mappings.register(registry, Mappings(_Zeros()))
+        metrics.register(registry, Metrics())
         identity.register(registry)
         store.commit(1)
         store.close()
         return registry
 
 
-SQS_NOTES: Mapping[str, str] = {
-    "CreateQueue": "Standard queues; a name in .fifo is refused with UnsupportedOperation.",
-    "SetQueueAttributes": "Holds at once; AWS takes up to a minute.",
-    "DeleteQueue": "At once; the name is free again after AWS's 60 seconds.",
-    "PurgeQueue": "At once; AWS takes up to a minute.",
-    "SendMessage": "MessageGroupId is kept and returned; fair ordering is not applied yet.",
-    "AddPermission": "Policies are evaluated for callers of other accounts.",
-}
-SQS_LABELS = (
-    ("ReceiveRequestAttemptId", "Taken; it says something on FIFO queues only."),
-    ("KmsMasterKeyId", "Shown; bodies are stored unencrypted."),
-    ("KmsDataKeyReusePeriodSeconds", "Shown when a key is set; bodies are stored unencrypted."),
-    ("SqsManagedSseEnabled", "Shown; bodies are stored unencrypted."),
-)
 OPEN = (
     ("`[{}]` in batchItemFailures", "A complete failure: the rule for a bad key name."),
     (
@@ -80,50 +77,56 @@ OPEN = (
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of each page."""
-    registry, endpoint = registered(), Endpoint()
-    yield "sqs.md", _HEAD + _sqs(registry, endpoint)
-    yield "lambda.md", _HEAD + _lambda(registry, endpoint)
-    yield "templates.md", _HEAD + _templates()
-
-
-def _operations(
-    service: str, registry: Registry, endpoint: Endpoint
-) -> tuple[list[str], list[str]]:
-    names = sorted(endpoint.model(service).operation_names)
-    served = [name for name in names if registry.has(service, name)]
-    return served, [name for name in names if name not in served]
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _sqs(registry: Registry, endpoint: Endpoint) -> str:
-    served, missing = _operations("sqs", registry, endpoint)
-    assert not missing, missing
-    rows = ((name, SQS_NOTES.get(name, "")) for name in served)
-    return (
-        "# SQS\n\nJSON 1.0 protocol, standard queues. Every operation of the model is served.\n\n"
-        + _table(("operation", "what differs"), rows)
-        + "\n## Kept and shown, without effect\n\n"
-        + _table(("attribute or parameter", "what happens"), iter(SQS_LABELS))
-    )
+    registry = registered()
+    endpoint = Endpoint(("sqs", "lambda", "sts", "cloudwatch"))
+    yield "sqs.md", HEAD + sqs_page(registry, endpoint)
+    yield "cloudwatch.md", HEAD + cloudwatch_page(registry, endpoint)
+    yield "lambda.md", HEAD + _lambda(registry, endpoint)
+    yield "templates.md", HEAD + _templates()
 
 
 def _lambda(registry: Registry, endpoint: Endpoint) -> str:
-    served, missing = _operations("lambda", registry, endpoint)
+    served, missing = split("lambda", registry, endpoint)
     rows = ((label.member, label.treatment, label.sentence) for label in LABELS)
     return (
         "# Lambda\n\nREST-JSON, functions in Python, event source mappings from SQS.\n\n"
         f"Served: {', '.join(served)}.\n\n"
         f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
         "## Members that are not acted on\n\n"
-        + _table(("member", "treatment", "what happens"), rows)
+        + table(("member", "treatment", "what happens"), rows)
+        + "\n## Members of event source mappings that are refused\n\n"
+        + table(("member", "error", "text"), _refused_of_mappings(endpoint))
         + "\n## Where no source says what AWS does\n\n"
-        + _table(("question", "what is done here"), iter(OPEN))
+        + table(("question", "what is done here"), OPEN)
     )
+
+
+def _refused_of_mappings(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
+    """Give each member of CreateEventSourceMapping to the code that refuses; yield what it says."""
+    given = endpoint.model("lambda").operation("CreateEventSourceMapping").input
+    assert given is not None
+    for name, member in sorted(given.members.items()):
+        told, sample = name, _sample(member.shape)
+        if name == "EventSourceArn":
+            told, sample = f"{name} of a FIFO queue", FIFO_ARN
+        try:
+            refuse_unsupported({name: sample})
+            parse_source({"EventSourceArn": _QUEUE_ARN, name: sample}, NOBODY)
+        except ServiceError as error:
+            yield told, error.code, error.message
+
+
+def _sample(shape: Shape) -> Any:
+    """Return a value that says something."""
+    if shape.type == "structure":
+        return {name: _sample(member.shape) for name, member in shape.members.items()}
+    if shape.type == "list":
+        assert shape.element is not None
+        return [_sample(shape.element.shape)]
+    if shape.type == "map":
+        assert shape.value is not None
+        return {"x": _sample(shape.value.shape)}
+    return {"boolean": True, "integer": 1, "timestamp": 1}.get(shape.type, "x")
 
 
 def _templates() -> str:
@@ -133,9 +136,9 @@ def _templates() -> str:
         " error that"
         " names the logical id, the line and what is supported.\n\n## Kept and shown, without"
         " effect\n\n"
-        + _table(("type", "property"), kept)
+        + table(("type", "property"), kept)
         + "\n## Refused by name\n\n"
-        + _table(("type", "property", "why"), refusals())
+        + table(("type", "property", "why"), refusals())
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from redrive.cli.main import cli
+from redrive.config import Config
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -41,6 +43,12 @@ def test_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.M)
 
 
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([a-z]+/[\w/]+\.py)", ARCHITECTURE))))
+def test_files_exist(path: str) -> None:
+    """Each source file that ARCHITECTURE.md names is there, or is a test."""
+    assert (ROOT / "src" / "redrive" / path).exists() or (ROOT / path).exists()
+
+
 @pytest.mark.parametrize(
     "table", sorted(set(re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", ARCHITECTURE, re.M)))
 )
@@ -49,3 +57,15 @@ def test_tables_exist(table: str) -> None:
     schemas = "".join(p.read_text("utf-8") for p in (ROOT / "src").rglob("*.sql"))
     for name in re.findall(r"`(\w+)`", table):
         assert f"CREATE TABLE {name} (" in schemas, name
+
+
+def test_settings_are_all_there_with_their_defaults() -> None:
+    """The README's table of settings has each setting of Config, and no other."""
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", README, re.M))
+    assert shown == {field.name: _shown(field.default) for field in fields(Config)}
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default).lower() if default not in ("", ()) else "none"

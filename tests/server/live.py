@@ -6,18 +6,22 @@ import contextlib
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import redrive
+
 SECONDS_MAX = 20.0
-SRC = Path(__file__).resolve().parents[2] / "src"
-LISTENING = re.compile(rb"listening on http://127\.0\.0\.1:(\d+)")
+SRC = Path(redrive.__file__).resolve().parents[1]  # compiled, when the tests run on that
+LISTENING = re.compile(rb"listening on http://[\d.]+:(\d+)")
 
 
 class Answer(NamedTuple):
@@ -127,6 +131,10 @@ def request(
     return f"{method} {target} HTTP/{version}\r\n{head}\r\n".encode("latin-1") + body
 
 
+def _limit_files(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 class LiveServer:
     """One process, from its start to its end."""
 
@@ -136,6 +144,7 @@ class LiveServer:
         *flags: str,
         environment: Mapping[str, str] | None = None,
         python: Sequence[str] = (),
+        files_max: int | None = None,
     ) -> None:
         self.folder = folder
         self.log = folder / "server.log"
@@ -152,6 +161,7 @@ class LiveServer:
             stdout=self._written,
             stderr=self._written,
             start_new_session=True,
+            preexec_fn=None if files_max is None else partial(_limit_files, files_max),
         )
         self.port = 0
         while self.process.poll() is None:

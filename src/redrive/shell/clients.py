@@ -8,10 +8,15 @@ neither many idle sockets nor many half-sent bodies keep others out or fill the 
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from typing import Protocol
 
 BODIES_BYTES_MAX = 268_435_456
 """Bodies on their way in, all connections together: three of the largest packages at a time."""
+
+HELD_BYTES_MAX = 268_435_456
+"""Pipelined bodies in line and answers that nobody reads, all connections together. Beyond it every
+further request is answered with a 503, which SDKs try again."""
 
 SWEEP_S = 5.0
 UNFINISHED_SWEEPS_MAX = 12
@@ -23,6 +28,9 @@ IDLE_SWEEPS_MAX = 36
 _OTHER_FILES = 256
 """Descriptors kept for the store, function processes and what else is open."""
 
+_REFUSED_MAX = 128
+"""Of these, descriptors for clients beyond the limit while they are told so."""
+
 _CONNECTIONS_MAX = 10_000
 
 
@@ -33,7 +41,9 @@ class Client(Protocol):
 
     @property
     def progress(self) -> tuple[int, bool, bool]:
-        """Requests begun; whether one is unfinished; whether one is being answered."""
+        """A number that changes as things go on; whether the client lets us wait, with half a
+        request or with answers that it does not read; whether we let it wait.
+        """
         ...
 
     def abort(self) -> None:
@@ -47,13 +57,24 @@ class Clients:
     def __init__(self) -> None:
         self.open: set[Client] = set()
         self.body_bytes = 0
+        self.held_bytes = 0
         self._seen: dict[Client, int] = {}
-        self._most = _raise_file_limit() - _OTHER_FILES
+        self._most = max(1, min(_raise_file_limit() - _OTHER_FILES, _CONNECTIONS_MAX))
+        self.left: Callable[[], None] = lambda: None  # there may be room again
 
     @property
     def is_full(self) -> bool:
-        """Tell whether there is no room for one more."""
-        return len(self.open) > max(1, min(self._most, _CONNECTIONS_MAX))
+        """Tell whether one too many is here: it is refused."""
+        return len(self.open) > self._most
+
+    def has_room(self, arriving: int) -> bool:
+        """Tell whether one more may be accepted, if only to be refused."""
+        return len(self.open) + arriving < self._most + _REFUSED_MAX
+
+    @property
+    def is_strained(self) -> bool:
+        """Tell whether so much is held that nothing more may be begun."""
+        return self.held_bytes > HELD_BYTES_MAX
 
     def enter(self, client: Client) -> None:
         """Count a new connection."""
@@ -63,13 +84,14 @@ class Clients:
         """Forget a closed one."""
         self.open.discard(client)
         self._seen.pop(client, None)
+        self.left()
 
     def sweep(self) -> None:
         """Close the connections that have been idle, or unfinished, for too many sweeps."""
         for client in list(self.open):
-            begun, is_unfinished, is_busy = client.progress
-            if is_busy or self._seen.get(client) != begun:
-                self._seen[client] = begun
+            mark, is_unfinished, is_busy = client.progress
+            if is_busy or self._seen.get(client) != mark:
+                self._seen[client] = mark
                 client.idle_sweeps = 0
                 continue
             client.idle_sweeps += 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from redrive.core.effects import Caller, Reply
+from redrive.core.effects import Caller, Params, Reply
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.services.dispatch import Dispatch, Ticket
 from redrive.shell.guard import Guard
@@ -19,10 +19,19 @@ from redrive.wire.endpoint import Endpoint
 from redrive.wire.messages import Fault, Incoming, Request, Response
 
 OWN_PATHS = "/_redrive/"
+METRICS_PATH = "/metrics"
+_OURS = (OWN_PATHS, METRICS_PATH)
+Gate = Callable[[str, str, Params, Caller], None]
+"""Refuses (service, operation, params, caller) by raising ServiceError."""
+
 SMALL_BODY_BYTES_MAX = 16 * 1_048_576
 """A batch of 1 MiB whose every character needs an escape of six is below this."""
 
 _JSON = (("Content-Type", "application/json"),)
+_PROMETHEUS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
+
+Figure = tuple[str, str, str, list[tuple[dict[str, str], float]]]
+"""A figure of the server for /metrics: name, counter or gauge, help, values with their labels."""
 
 
 class _Answer:
@@ -65,7 +74,9 @@ class Front:
     """Answers requests.
 
     health returns what /_redrive/health shows; resets names the services that have a ResetAccount
-    operation, or is None when resetting is not allowed.
+    operation, or is None when resetting is not allowed. gate judges callers; None: authorisation is
+    off. figures returns what /metrics tells of the server; shows_all: it tells of the queues of all
+    accounts, since nobody is kept out, and not only of the caller's.
     """
 
     def __init__(
@@ -77,6 +88,9 @@ class Front:
         stir: Callable[[], None],
         health: Callable[[], dict[str, Any]],
         resets: tuple[str, ...] | None,
+        gate: Gate | None = None,
+        figures: Callable[[], list[Figure]] = list,
+        shows_all: bool = True,
     ) -> None:
         self.endpoint = endpoint
         self.dispatch = dispatch
@@ -84,6 +98,9 @@ class Front:
         self._stir = stir
         self._health = health
         self._resets = resets
+        self._gate = gate
+        self._figures = figures
+        self._shows_all = shows_all
         self.is_draining = False
 
     def body_bytes_max(self, url: bytes) -> int:
@@ -97,7 +114,7 @@ class Front:
         if refusal is not None:
             respond(_plain(403, {"__type": "AccessDeniedException", "message": refusal}))
             return None
-        if request.target.startswith(OWN_PATHS):
+        if request.target.startswith(_OURS):
             return self._own(request, respond)
         try:
             incoming = self.endpoint.read(request)
@@ -108,6 +125,12 @@ class Front:
             error = Unavailable("the server is shutting down")
             respond(self.endpoint.fault(incoming, error, request_id))
             return None
+        if self._gate is not None:
+            try:
+                self._gate(incoming.service, incoming.operation, incoming.params, incoming.caller)
+            except ServiceError as error:
+                respond(self.endpoint.fault(incoming, error, request_id))
+                return None
         answer = _Answer(self, incoming, respond, request_id)
         answer.ticket = self.dispatch.enter(
             incoming.service,
@@ -126,6 +149,8 @@ class Front:
         path = request.target.split("?", 1)[0]
         if path == "/_redrive/health" and request.method in ("GET", "HEAD"):
             respond(_plain(200, self._health()))
+        elif path == METRICS_PATH and request.method in ("GET", "HEAD"):
+            self._scrape(request, respond)
         elif path == "/_redrive/reset" and request.method == "POST":
             self._reset(request, respond)
         else:
@@ -137,12 +162,41 @@ class Front:
         if self._resets is None:
             respond(_plain(403, {"message": "start the server with --allow-reset to allow this"}))
             return
+        caller = self._let_in(request, "ResetAccount", respond)
+        if caller is not None:
+            self._reset_next(list(self._resets), caller, respond)
+
+    def _let_in(self, request: Request, operation: str, respond: Respond) -> Caller | None:
+        """Return who asks, or refuse: with keys, a request must be signed by one."""
         try:
             caller = self.endpoint.caller(request)
+            if self._gate is not None:
+                self._gate("redrive", operation, {}, caller)
         except Fault as fault:
             respond(_plain(403, {"message": fault.error.message}))
+            return None
+        except ServiceError as error:
+            respond(_plain(403, {"message": error.message}))
+            return None
+        return caller
+
+    def _scrape(self, request: Request, respond: Respond) -> None:
+        """Answer with all figures, in Prometheus' format."""
+        caller = self._let_in(request, "Scrape", respond)
+        if caller is None:
             return
-        self._reset_next(list(self._resets), caller, respond)
+
+        def done(reply: Reply) -> None:
+            if reply.result is not None:
+                respond(Response(200, _PROMETHEUS, reply.result["Text"]))
+            else:
+                status = 500 if isinstance(reply.error, AssertionError) else 503
+                respond(_plain(status, {"message": "the figures cannot be read at the moment"}))
+
+        account = None if self._shows_all else caller.account
+        params = {"Figures": self._figures(), "Account": account}
+        self.dispatch.enter("cloudwatch", "Scrape", params, caller, done)
+        self._stir()
 
     def _reset_next(self, services: list[str], caller: Caller, respond: Respond) -> None:
         if not services:

@@ -85,6 +85,7 @@ class Connection(asyncio.Protocol):
         self.idle_sweeps = 0
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
+        self._peer = ""
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._waiting_bytes = 0
         self._exchange: Exchange | None = None
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = True
         self._is_head = False
         self._is_going_on = False
+        self._unsent_bytes = 0  # as counted when the client stopped reading its answers
         self._begun = self._completed = 0
         self._unseen_bytes = 0
         self._reset()
@@ -117,6 +119,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
         self._clients.enter(self)
         if self._clients.is_full:
             self._refuse(503, "too many connections")
@@ -126,6 +130,8 @@ class Connection(asyncio.Protocol):
         self._clients.leave(self)
         self._drop_body()
         self._transport = None
+        self._clients.held_bytes -= self._waiting_bytes + self._unsent_bytes
+        self._waiting_bytes = self._unsent_bytes = 0
         self._waiting.clear()
         if self._exchange is not None:
             self._exchange.abandon()
@@ -173,11 +179,18 @@ class Connection(asyncio.Protocol):
         """Stop reading from a client that does not read."""
         if self._transport is not None:
             self._transport.pause_reading()
+            self._unsent_bytes = self._transport.get_write_buffer_size()
+            self._clients.held_bytes += self._unsent_bytes
 
     def resume_writing(self) -> None:
-        """Read again."""
-        if self._transport is not None and not self._is_crowded:
-            self._transport.resume_reading()
+        """Go on with what is in line, and read again."""
+        self._clients.held_bytes -= self._unsent_bytes
+        self._unsent_bytes = 0
+        if self._transport is not None:
+            if not self._is_busy:
+                self._go_on(self._transport)
+            if not self._is_crowded and not self._is_over:
+                self._transport.resume_reading()
 
     @property
     def _is_crowded(self) -> bool:
@@ -185,8 +198,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def progress(self) -> tuple[int, bool, bool]:
-        """Requests begun; whether one is unfinished; whether one is being answered."""
-        return self._begun, self._begun > self._completed, self.is_busy
+        """A number that changes as things go on; whether the client lets us wait; whether we it."""
+        is_unread = self._unsent_bytes > 0
+        transport = self._transport
+        left = transport.get_write_buffer_size() if is_unread and transport is not None else 0
+        is_unfinished = self._begun > self._completed or is_unread
+        return (self._begun << 40) - left, is_unfinished, self.is_busy and not is_unread
 
     @property
     def is_busy(self) -> bool:
@@ -263,18 +280,21 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Handle the request, or put it in line behind the one under way."""
+        body = self._body
         request = Request(
             self._parser.get_method().decode("latin-1"),
             self._url.decode("latin-1"),
             self._headers,
-            bytes(self._body),
+            body if type(body) is bytes else bytes(body),
+            self._peer,
         )
         self._completed += 1
         self._drop_body()
         keeps_alive = self._parser.should_keep_alive()
-        if self._is_busy:
+        if self._is_busy or self._waiting or self._unsent_bytes:
             self._waiting.append((request, keeps_alive))
             self._waiting_bytes += len(request.body)
+            self._clients.held_bytes += len(request.body)
             if self._is_crowded and self._transport is not None:
                 self._transport.pause_reading()
         else:
@@ -286,6 +306,9 @@ class Connection(asyncio.Protocol):
         self._is_busy = True
         self._keeps_alive = keeps_alive
         self._is_head = request.method == "HEAD"
+        if self._clients.is_strained:
+            self._respond(_STRAINED)
+            return
         exchange = self._handler(request, self._respond)
         if exchange is None:
             return  # answered; another request may be under way already
@@ -319,15 +342,27 @@ class Connection(asyncio.Protocol):
         if self._is_going_on:
             return
         self._is_going_on = True
-        while self._waiting and not self._is_busy and not self._is_closing:
+        while (
+            self._waiting
+            and not self._is_busy
+            and not self._is_closing
+            and not self._unsent_bytes  # else a pipeline of receives would fill the memory
+        ):
             was_crowded = self._is_crowded
             request, keeps_alive = self._waiting.popleft()
             self._waiting_bytes -= len(request.body)
-            if was_crowded and not self._is_crowded and not self._is_over:
+            self._clients.held_bytes -= len(request.body)
+            if (
+                was_crowded
+                and not self._is_crowded
+                and not self._is_over
+                and not self._unsent_bytes
+            ):
                 transport.resume_reading()
             self._handle(request, keeps_alive)
         self._is_going_on = False
-        if self._refusal is not None and not self._is_busy and not self._is_closing:
+        is_done = not self._is_busy and not self._waiting
+        if self._refusal is not None and is_done and not self._is_closing:
             self._part(self._refusal)
 
     def _refuse(self, status: int, reason: str) -> None:
@@ -337,7 +372,7 @@ class Connection(asyncio.Protocol):
         kind = (("Content-Type", "application/x-amz-json-1.0"),)
         self._is_over = True
         self._refusal = encode(Response(status, kind, body), closes=True)
-        if not self._is_busy:
+        if not self._is_busy and not self._waiting:
             self._part(self._refusal)
 
     def _part(self, last: bytes) -> None:
@@ -356,6 +391,13 @@ _CODES = {
     431: "RequestHeaderSectionTooLarge",
     503: "ServiceUnavailable",
 }
+
+
+_STRAINED = Response(
+    503,
+    (("Content-Type", "application/x-amz-json-1.0"),),
+    orjson.dumps({"__type": "ServiceUnavailable", "message": "too much waits to be read or done"}),
+)
 
 
 class _Refused(Exception):

@@ -97,6 +97,11 @@ class Pump:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = NEVER
         self.dispatch: Dispatch | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Settle nothing any more: the store is about to be closed."""
+        self._is_closed = True
 
     def stir(self) -> None:
         """Settle at the end of this turn."""
@@ -107,6 +112,8 @@ class Pump:
     def _turn(self) -> None:
         dispatch = self.dispatch
         assert dispatch is not None
+        if self._is_closed:
+            return
         if dispatch.entered != self._entered and self._deferrals < DEFERRALS_MAX:
             # One more look at the sockets: what arrives meanwhile shares the commit.
             self._entered = dispatch.entered
@@ -121,6 +128,8 @@ class Pump:
         try:
             dispatch.advance()
             dispatch.settle()
+            if self._store.sync_due_ms != NEVER and not self._store.has_group:
+                self._sync()
             if not self._store.has_group and self._store.maintain(idle=is_idle):
                 self._loop.call_later(GIVE_BACK_S, self._stir_idle)
         except StoreFailed as error:
@@ -128,7 +137,7 @@ class Pump:
             return
         if not dispatch.is_idle:
             self.stir()
-        next_ms = dispatch.next_ms
+        next_ms = min(dispatch.next_ms, self._store.sync_due_ms)
         if next_ms != self._timer_ms:
             self._timer_ms = next_ms
             if self._timer is not None:
@@ -137,6 +146,11 @@ class Pump:
             if next_ms != NEVER:
                 delay_ms = max(0, next_ms - self._clock())
                 self._timer = self._loop.call_later(delay_ms / SECOND_MS, self._due)
+
+    def _sync(self) -> None:
+        now_ms = self._clock()
+        if now_ms >= self._store.sync_due_ms:
+            self._store.sync(now_ms)
 
     def _due(self) -> None:
         self._timer_ms = NEVER

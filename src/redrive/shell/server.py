@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Mapping
@@ -12,10 +13,15 @@ import uvloop
 
 from redrive.shell.clients import SWEEP_S, Clients
 from redrive.shell.http import Connection, Exchange, Respond
+from redrive.shell.listener import Listener
 from redrive.store.store import StoreFailed
 from redrive.wire.messages import Request
 
 log = logging.getLogger("redrive")
+
+GARBAGE_OBJECTS = 20_000
+"""Objects made and not freed before the collector looks for cycles among them. A group of requests
+holds a few thousand until its commit; Python's own 700 has it look during each."""
 
 _LOOK_S = 0.05
 """How often a draining server looks whether it is done; nobody waits for it more precisely."""
@@ -34,6 +40,10 @@ class House(Protocol):
 
     def refusal(self, headers: Mapping[str, str]) -> str | None:
         """Return why a request with these headers is refused before its body is read, or None."""
+        ...
+
+    def watch(self, connections: Callable[[], int]) -> None:
+        """Be told how many connections there are."""
         ...
 
     def drain(self) -> None:
@@ -78,14 +88,16 @@ class Server:
         loop.set_exception_handler(_report)
         # The house is built after the port is ours: its origin, and so every queue URL, names the
         # port.
-        listener = await loop.create_server(
-            self._connect, self._host, self._port, backlog=1_024, start_serving=False
-        )
-        port = listener.sockets[0].getsockname()[1]
+        listener = Listener(loop, self._connect, self._clients.has_room)
+        port = await listener.bind(self._host, self._port)
+        self._clients.left = listener.resume
         self._house = self._build(loop, port, self._failed)
+        self._house.watch(lambda: len(self._clients.open))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, listener)
-        await listener.start_serving()
+        gc.freeze()  # what is there now stays until the end: the collector need not look at it
+        gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+        listener.start()
         self._sweep(loop)
         log.info("listening on http://%s:%d", self._host, port)
         try:
@@ -108,7 +120,7 @@ class Server:
         self._clients.sweep()
         loop.call_later(SWEEP_S, self._sweep, loop)
 
-    def _stop(self, listener: asyncio.Server) -> None:
+    def _stop(self, listener: Listener) -> None:
         """Drain at the first signal, leave at the second."""
         assert self._house is not None
         loop = asyncio.get_running_loop()

@@ -54,6 +54,8 @@ class Works:
         self.left = 0  # further settlements that are needed
         self.next_ms = NEVER
         self.has_group = False
+        self.sync_due_ms = NEVER
+        self.synced: list[int] = []
         self.maintained: list[bool] = []
         self.gives_back = 0
         self.error: StoreFailed | None = None
@@ -70,6 +72,10 @@ class Works:
             raise self.error
         self.settled += 1
         self.left = max(0, self.left - 1)
+
+    def sync(self, now_ms: Millis) -> None:
+        self.synced.append(now_ms)
+        self.sync_due_ms = NEVER
 
     def maintain(self, *, idle: bool = False) -> bool:
         self.maintained.append(idle)
@@ -193,3 +199,24 @@ def test_a_failed_store_is_told_and_nothing_goes_on(rig: Rig) -> None:
     rig.loop.turns()
     assert [str(error) for error in rig.failed] == ["gone"]
     assert rig.loop.later == []
+
+
+def test_a_relaxed_store_is_synced_when_it_is_due(rig: Rig) -> None:
+    """At its instant and not before; a timer is set for it."""
+    rig.works.sync_due_ms = Millis(1_080)
+    rig.pump.stir()
+    rig.loop.turns()
+    assert rig.works.synced == []
+    assert [delay for delay, _ in rig.loop.later] == [0.08]
+    rig.works.sync_due_ms = Millis(1_000)
+    rig.pump.stir()
+    rig.loop.turns()
+    assert rig.works.synced == [1_000]
+
+
+def test_nothing_is_settled_after_the_end(rig: Rig) -> None:
+    """A turn that was called for before the store was closed does nothing."""
+    rig.pump.stir()
+    rig.pump.close()
+    rig.loop.turns()
+    assert rig.works.settled == 0

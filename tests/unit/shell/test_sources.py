@@ -6,7 +6,7 @@ import pytest
 
 from redrive.core.time import Millis
 from redrive.shell import sources
-from redrive.shell.sources import SystemChance, SystemClock
+from redrive.shell.sources import SystemChance, SystemClock, wall_ms
 
 
 class Wall:
@@ -35,6 +35,14 @@ def test_it_is_the_wall_clock(wall: Wall) -> None:
     assert clock() == wall.wall_ms
     wall.wall_ms += 3_600_000
     assert clock() == wall.wall_ms
+
+
+def test_the_raw_clock_goes_back(wall: Wall) -> None:
+    """What the age of signatures is judged by says what the wall says."""
+    clock = SystemClock(Millis(0))
+    clock()
+    wall.wall_ms -= 3_600_000
+    assert wall_ms() == wall.wall_ms < clock()
 
 
 def test_it_never_goes_back_and_goes_on(wall: Wall) -> None:

@@ -1,0 +1,124 @@
+"""docs/compat/cloudwatch.md: what is said of the metrics service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.docs.tables import Fact, bullets, member_rows, split, table
+
+from redrive.core.time import DAY_MS, HOUR_MS
+from redrive.services.metrics import mathematics
+from redrive.services.metrics.model import METRICS, NAMESPACE
+from redrive.services.metrics.operations.queries import QUERIES_MAX, ROWS_MAX
+from redrive.services.metrics.rules import (
+    ACTIVE_MS,
+    FIVES_AGE_MS,
+    HOURS_AGE_MS,
+    MINUTES_AGE_MS,
+    POINTS_MAX,
+)
+from redrive.services.metrics.statistics import LISTED_MS, SIMPLE
+from redrive.services.registry import Registry
+from redrive.wire.endpoint import Endpoint
+
+_KINDS = {
+    "every": "every queue",
+    "sized": "a queue to which something was sent",
+    "fifo": "FIFO queues",
+    "fair": "standard queues that have met a message group",
+}
+_NOTES = {
+    "NumberOfMessagesDeleted": "Counts receipt handles taken, repeated ones too, as with AWS.",
+    "NumberOfEmptyReceives": "kill -9 loses the count of at most a minute.",
+}
+_NAMESPACE = Fact("honoured", f"{NAMESPACE}; any other holds nothing.")
+_DIMENSIONS = Fact("honoured", "QueueName; with any other there is no data.")
+_QUERY = "MetricDataQueries[]."
+MEMBERS = {
+    ("GetMetricData", f"{_QUERY}MetricStat.Metric.Namespace"): _NAMESPACE,
+    ("GetMetricStatistics", "Namespace"): _NAMESPACE,
+    ("ListMetrics", "Namespace"): _NAMESPACE,
+    ("GetMetricData", f"{_QUERY}MetricStat.Metric.Dimensions[]"): _DIMENSIONS,
+    ("GetMetricStatistics", "Dimensions[]"): _DIMENSIONS,
+    ("ListMetrics", "Dimensions[]"): _DIMENSIONS,
+    ("GetMetricData", "MetricDataQueries[]"): Fact("honoured", f"1 to {QUERIES_MAX}."),
+    ("GetMetricData", f"{_QUERY}MetricStat.Stat"): Fact(
+        "honoured", f"{', '.join(SIMPLE)}, p0 to p100; others are refused with ValidationError."
+    ),
+    ("GetMetricData", f"{_QUERY}Label"): Fact(
+        "honoured", "Returned as it is: `${…}` in it is not replaced."
+    ),
+    ("GetMetricData", f"{_QUERY}Period"): Fact(
+        "label", "Of an expression: checked; the period is that of its metrics."
+    ),
+    ("GetMetricData", f"{_QUERY}AccountId"): Fact(
+        "honoured", "Another account's answer is Forbidden, without values."
+    ),
+    ("GetMetricData", "LabelOptions"): Fact("label", "Labels hold no times."),
+    ("GetMetricData", "LabelOptions.Timezone"): Fact("label", "Labels hold no times."),
+    ("GetMetricStatistics", "ExtendedStatistics[]"): Fact(
+        "honoured", "p0 to p100; others are refused with InvalidParameterValueException."
+    ),
+    ("ListMetrics", "IncludeLinkedAccounts"): Fact("honoured", "There are no linked accounts."),
+    ("ListMetrics", "OwningAccount"): Fact("honoured", "Another account has no metrics."),
+}
+
+
+def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
+    """Return the page."""
+    served, missing = split("cloudwatch", registry, endpoint)
+    protocols = ", ".join(endpoint.model("cloudwatch").protocols)
+    treated = member_rows("cloudwatch", "metrics", served, endpoint, MEMBERS)
+    assert _NOTES.keys() <= METRICS.keys()
+    metrics = (
+        (name, metric.unit, _KINDS[metric.kind], _NOTES.get(name, ""))
+        for name, metric in METRICS.items()
+    )
+    return (
+        f"# CloudWatch\n\nThe metrics of queues, recorded once a minute. Protocols: {protocols}."
+        " The same figures, at once, are at `GET /metrics` in Prometheus' text format.\n\n"
+        f"Served: {', '.join(served)}.\n\n"
+        f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
+        "## Members of requests\n\nA label is checked and changes nothing.\n\n"
+        + table(("operation", "member", "", "what there is to say"), treated)
+        + f"\n## Metrics\n\nIn the namespace {NAMESPACE}, with the dimension QueueName.\n\n"
+        + table(("metric", "unit", "who has it", "what differs"), metrics)
+        + "\n## What differs from AWS\n\n"
+        + bullets(_differences())
+    )
+
+
+def _differences() -> Iterator[str]:
+    functions = sorted({*mathematics._FUNCTIONS, "FILL", "METRICS"} - {"neg"})
+    yield "Only queues have metrics: there is no PutMetricData, and functions have none yet."
+    yield (
+        f"Minutes are kept for {MINUTES_AGE_MS // DAY_MS} days, then five minutes to"
+        f" {FIVES_AGE_MS // DAY_MS} days and hours to {HOURS_AGE_MS // DAY_MS}, as with AWS, while"
+        f" all are no more than {POINTS_MAX:,} rows. Beyond these the oldest are rolled up before"
+        " their time."
+    )
+    yield (
+        f"A queue without messages of which nobody asked anything for {ACTIVE_MS // HOUR_MS} hours"
+        f" is not recorded, as with AWS; ListMetrics looks back {LISTED_MS // DAY_MS} days."
+    )
+    yield (
+        "A period of less than a minute has at most one datapoint a minute: there is no finer"
+        " resolution."
+    )
+    yield (
+        "What was counted is told once, over crashes too. The gauges of a minute in which the"
+        " server did not run are missing, and not zero."
+    )
+    yield (
+        "A percentile is the nearest rank (a guess). It is missing where the samples are not known,"
+        " in rolled up periods and of SentMessageSize, unless all of them were alike."
+    )
+    yield (
+        "Metric math: + - * / ^, comparisons, AND, OR, and " + ", ".join(functions) + "."
+        " Anything else, SEARCH and ANOMALY_DETECTION_BAND among it, is refused by name."
+    )
+    yield (
+        f"A page that needs more than {ROWS_MAX:,} datapoints at once is refused with"
+        " ValidationError."
+    )
+    yield "The texts of most refusals are guesses; their codes are those of the operations."
