@@ -7,7 +7,9 @@ NATIVE := .native
 N      ?=
 
 # What pip install . makes: the hot modules compiled, where there is a C compiler (setup.py).
-COMPILED_TESTS := tests/store tests/wire tests/server tests/unit tests/properties tests/sim
+COMPILED_TESTS := tests/unit/shell tests/unit/wire tests/unit/services/test_dispatch.py \
+    tests/unit/services/queues/test_queues_messages.py tests/server/test_server_http.py \
+    tests/server/test_server_clients.py tests/sim/test_sim_walk.py
 
 .PHONY: demo test native compiled coverage sim crash powerloss scale fuzz browser bench lint docs clean help
 

@@ -9,12 +9,29 @@ the oracle believes.
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from queue_strategies import (
+    BATCHES,
+    COUNTS,
+    DEDUP_MS,
+    ELSEWHERE,
+    ENTRIES,
+    HOUR_MS,
+    MINUTE_MS,
+    NAMES,
+    PASSES,
+    PICKS,
+    SECONDS,
+    SETTINGS,
+    SOURCES,
+    asked,
+    attributes_of,
+    dead_of,
+)
 
 from redrive.core.effects import Reply
 from redrive.core.errors import ServiceError
@@ -24,42 +41,10 @@ from redrive.sim.evidence import Violation, arn_of, plain
 from redrive.sim.workload import Request, url_of
 from redrive.sim.world import World
 
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
-DEDUP_MS = 300_000
 PAUSE_MS = 60_000  # after a deletion until a creation, after a purge until the next
 STEPWISE_MS = MINUTE_MS  # what is longer passes at one blow: a server that was asleep
 GONE = "QueueDoesNotExist"
 INVALID = "InvalidParameterValue"
-
-NAMES = st.sampled_from(
-    ["main", "main.fifo", "main", "main.fifo", "main", "main.fifo", "side", "dead", "dead.fifo"]
-)
-SOURCES = st.sampled_from(["dead", "dead.fifo", "dead", "dead.fifo", "main"])
-SECONDS = st.sampled_from([30, 30, 600, 0, 1])
-COUNTS = st.sampled_from([10, 1, 2])
-PICKS = st.integers(0, 3) | st.integers(0, 40)  # which handle: 0 is the latest
-SETTINGS = st.fixed_dictionaries(
-    {
-        "VisibilityTimeout": st.sampled_from(["30", "0", "5", "300"]),
-        "MessageRetentionPeriod": st.sampled_from(["345600", "345600", "345600", "60", "3600"]),
-        "DelaySeconds": st.sampled_from(["0", "0", "0", "2"]),
-        "maxReceiveCount": st.sampled_from([1, 2, 3]),
-        "ContentBasedDeduplication": st.sampled_from(["true", "false"]),
-        "DeduplicationScope": st.sampled_from(["queue", "messageGroup"]),
-    }
-)
-ENTRIES = st.fixed_dictionaries(
-    {
-        "delay": st.sampled_from([None, None, None, None, None, 0, 1, 900]),
-        "group": st.sampled_from(["a", "a", "a", "b", "b", "c", None]),
-        "dedup": st.sampled_from(["fresh", "fresh", "fresh", "d1", "d2", None]),
-    }
-)
-BATCHES = st.lists(ENTRIES, min_size=1, max_size=4)
-PASSES = st.sampled_from(
-    [1, 999, 1_000, 1_000, 5_000, 30_000, 30_000, MINUTE_MS, DEDUP_MS, HOUR_MS, 50 * HOUR_MS]
-)
 
 _worlds = count()
 
@@ -77,6 +62,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.deleted_ms: dict[str, int] = {}
         self.purged_ms: dict[str, int] = {}
         self.latest: tuple[str, dict[str, Any]] | None = None  # a send to a FIFO queue
+        self.has_tenants = False
         self.is_sound = True
 
     def teardown(self) -> None:
@@ -123,11 +109,25 @@ class QueueMachine(RuleBasedStateMachine):
 
     # --- queues ---------------------------------------------------------------------------------
 
-    @initialize(dead=SETTINGS, main=SETTINGS, drawn=BATCHES)
+    @initialize(
+        dead=SETTINGS,
+        main=SETTINGS,
+        drawn=BATCHES,
+        has_tenants=st.booleans(),
+    )
     def begin(
-        self, dead: dict[str, Any], main: dict[str, Any], drawn: list[dict[str, Any]]
+        self,
+        dead: dict[str, Any],
+        main: dict[str, Any],
+        drawn: list[dict[str, Any]],
+        *,
+        has_tenants: bool,
     ) -> None:
-        """Begin with queues of both kinds, each with a dead-letter queue and some messages."""
+        """Begin with queues of both kinds, each with a dead-letter queue and some messages.
+
+        has_tenants: messages have groups on standard queues too, which makes these fair queues.
+        """
+        self.has_tenants = has_tenants
         for end in ("", ".fifo"):
             self.create(f"dead{end}", dead, buries=False)
             self.create(f"main{end}", main, buries=True)
@@ -137,7 +137,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(name=NAMES, settings=SETTINGS, buries=st.booleans())
     def create(self, name: str, settings: dict[str, Any], *, buries: bool) -> None:
         """Create a queue, with a dead-letter queue or without, or find it there."""
-        attributes = _attributes(name, settings, buries=buries)
+        attributes = attributes_of(name, settings, buries=buries)
         if name.endswith(".fifo"):
             attributes["FifoQueue"] = "true"
         ends: str | None = None
@@ -147,15 +147,15 @@ class QueueMachine(RuleBasedStateMachine):
             ends = None if is_same else "QueueNameExists"
         elif self.now_ms < self.deleted_ms.get(name, -PAUSE_MS) + PAUSE_MS:
             ends = "QueueDeletedRecently"
-        elif "RedrivePolicy" in attributes and _dead(name) not in self.places:
+        elif "RedrivePolicy" in attributes and dead_of(name) not in self.places:
             ends = INVALID
         self.ask("CreateQueue", ends, QueueName=name, Attributes=attributes)
 
     @rule(name=NAMES, settings=SETTINGS, buries=st.booleans())
     def set_attributes(self, name: str, settings: dict[str, Any], *, buries: bool) -> None:
         """Change a queue's settings."""
-        attributes = _attributes(name, settings, buries=buries)
-        is_lost = "RedrivePolicy" in attributes and _dead(name) not in self.places
+        attributes = attributes_of(name, settings, buries=buries)
+        is_lost = "RedrivePolicy" in attributes and dead_of(name) not in self.places
         ends = INVALID if is_lost else None
         self.at("SetQueueAttributes", name, ends, Attributes=attributes)
 
@@ -178,14 +178,16 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _entry(self, name: str, drawn: dict[str, Any]) -> dict[str, Any]:
         self.bodies += 1
-        dedup = f"n{self.bodies}" if drawn["dedup"] == "fresh" else drawn["dedup"]
-        entry = {
-            "MessageBody": f"m{self.bodies}",
-            "DelaySeconds": drawn["delay"],
-            "MessageGroupId": drawn["group"],
-            "MessageDeduplicationId": dedup if name.endswith(".fifo") else None,
-        }
-        return {key: value for key, value in entry.items() if value is not None}
+        entry = {"MessageBody": f"m{self.bodies}"}
+        is_fifo = name.endswith(".fifo")
+        if (is_fifo or self.has_tenants) and drawn["lacks"] != "group":
+            entry["MessageGroupId"] = drawn["group"]
+        if is_fifo and drawn["lacks"] != "dedup":
+            dedup = drawn["dedup"]
+            entry["MessageDeduplicationId"] = f"n{self.bodies}" if dedup == "fresh" else dedup
+        if drawn["delay"] is not None and not (is_fifo and drawn["lacks"] is None):
+            entry["DelaySeconds"] = drawn["delay"]
+        return entry
 
     def _is_incomplete(self, name: str, entry: dict[str, Any]) -> bool:
         """Tell whether a message lacks its group or its deduplication id."""
@@ -250,20 +252,33 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def receive(self, name: str, most: int, seconds: int | None, attempt: str | None) -> None:
         """Receive what is there."""
-        self.heard(name, self.at("ReceiveMessage", name, **_asked(name, most, seconds, attempt, 0)))
+        self._receive(name, most, seconds, attempt)
+
+    def _receive(
+        self, name: str, most: int, seconds: int | None, attempt: str | None = None
+    ) -> list[str]:
+        before = len(self.handles)
+        self.heard(name, self.at("ReceiveMessage", name, **asked(name, most, seconds, attempt, 0)))
+        return [handle for _name, handle in self.handles[before:]]
+
+    @rule(name=NAMES, most=COUNTS, kept=st.integers(0, 3))
+    def consume(self, name: str, most: int, kept: int) -> None:
+        """Receive and delete, as a consumer that does its work; all but some."""
+        for handle in self._receive(name, most, 30)[kept:]:
+            self.at("DeleteMessage", name, ReceiptHandle=handle)
 
     @rule(name=NAMES, times=st.integers(1, 4))
     def fail(self, name: str, times: int) -> None:
         """Receive and give back at once, as a consumer that fails, until messages are buried."""
         for _ in range(times):
-            self.receive(name, 10, 0, None)
+            self._receive(name, 10, 0)
 
     @rule(name=NAMES, most=COUNTS, seconds=SECONDS, wait=st.sampled_from([1, 5, 20]))
     def wait_for_messages(self, name: str, most: int, seconds: int, wait: int) -> None:
         """Begin a long poll, which ends in some later step, or with a restart."""
         if name not in self.places:
             return
-        params = {"QueueUrl": url_of(name), **_asked(name, most, seconds, None, wait)}
+        params = {"QueueUrl": url_of(name), **asked(name, most, seconds, None, wait)}
 
         def hear(reply: Reply) -> None:
             if reply.result is not None:
@@ -313,7 +328,7 @@ class QueueMachine(RuleBasedStateMachine):
         return (None,) if self._held(name, handle) is not None else (None, INVALID)
 
     @precondition(lambda self: self.handles)
-    @rule(pick=PICKS, at=st.none() | NAMES)
+    @rule(pick=PICKS, at=ELSEWHERE)
     def delete(self, pick: int, at: str | None) -> None:
         """Delete by a handle: a current one, an old one, or one of another queue."""
         name, handle = self._handle(pick, at)
@@ -336,7 +351,7 @@ class QueueMachine(RuleBasedStateMachine):
             self._judge_batch("DeleteMessageBatch", ends, result)
 
     @precondition(lambda self: self.handles)
-    @rule(pick=PICKS, at=st.none() | NAMES, seconds=SECONDS)
+    @rule(pick=PICKS, at=ELSEWHERE, seconds=SECONDS)
     def change(self, pick: int, at: str | None, seconds: int) -> None:
         """Change how long a message stays hidden."""
         name, handle = self._handle(pick, at)
@@ -393,6 +408,12 @@ class QueueMachine(RuleBasedStateMachine):
         if result is not None:
             self.tasks.append(result["TaskHandle"])
 
+    @rule(name=st.sampled_from(["main", "main.fifo"]), rate=st.sampled_from([None, 1]))
+    def bury_and_redrive(self, name: str, rate: int | None) -> None:
+        """Fail until all is buried, mend the cause, and redrive."""
+        self.fail(name, 4)
+        self.start_move(dead_of(name), None, rate)
+
     @precondition(lambda self: self.tasks)
     @rule(pick=PICKS)
     def cancel_move(self, pick: int) -> None:
@@ -406,8 +427,9 @@ class QueueMachine(RuleBasedStateMachine):
         return [task["Status"] for task in listed["Results"]]
 
     def _judge_moves(self) -> None:
-        """Judge that no task is left running when nothing has happened for hours."""
+        """Judge that no task is left running when nobody has asked for anything for hours."""
         self._sleep(4 * HOUR_MS)
+        self.world.pass_until(self.now_ms + MINUTE_MS)
         for source in ("dead", "dead.fifo"):
             if source in self.places and "RUNNING" in self._statuses(source):
                 raise Violation("move tasks", f"a task of {source} goes on for ever")
@@ -468,35 +490,3 @@ class QueueMachine(RuleBasedStateMachine):
         if shown:
             raise Violation("counts", f"{sorted(shown)} are shown and were never created")
         self.is_sound = True
-
-
-def _dead(name: str) -> str:
-    return "dead.fifo" if name.endswith(".fifo") else "dead"
-
-
-def _attributes(name: str, settings: dict[str, Any], *, buries: bool) -> dict[str, str]:
-    """Return attributes as a client gives them, of those that the queue's kind has."""
-    attributes = dict(settings)
-    policy = {"deadLetterTargetArn": arn_of(_dead(name)), "maxReceiveCount": 0}
-    policy["maxReceiveCount"] = attributes.pop("maxReceiveCount")
-    if buries and name != _dead(name):
-        attributes["RedrivePolicy"] = json.dumps(policy)
-    if not name.endswith(".fifo"):
-        del attributes["ContentBasedDeduplication"], attributes["DeduplicationScope"]
-    return attributes
-
-
-def _asked(
-    name: str, most: int, seconds: int | None, attempt: str | None, wait: int
-) -> dict[str, Any]:
-    """Return a receive's parameters."""
-    params: dict[str, Any] = {
-        "MaxNumberOfMessages": most,
-        "AttributeNames": ["All"],
-        "WaitTimeSeconds": wait,
-    }
-    if seconds is not None:
-        params["VisibilityTimeout"] = seconds
-    if attempt is not None and name.endswith(".fifo"):
-        params["ReceiveRequestAttemptId"] = attempt
-    return params

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from queue_machine import QueueMachine
 
+from redrive.core.ids import SEQ_BITS
 from redrive.services.queues import fifo
-from redrive.services.queues.fifo import plan_group
 from redrive.services.queues.model import Queue
-from redrive.services.queues.operations import fifo_settle
+from redrive.services.queues.operations import fair_claim, fifo_settle
 from redrive.services.queues.operations import receive as receive_module
 from redrive.services.queues.operations import settle as settle_module
 from redrive.services.queues.rules import plan_receive
@@ -35,10 +34,9 @@ def test_the_judge_agrees_with_the_server() -> None:
     run_state_machine_as_test(QueueMachine, settings=USUAL)
 
 
-def all_but_hidden(queue: Queue, members: Sequence[Any], now_ms: int, *, buries: bool) -> Any:
-    """Plan a group as if hidden messages did not hide those behind them."""
-    visible = [member for member in members if member.message.visible_ms <= now_ms]
-    return plan_group(queue, visible, now_ms, buries=buries)
+def remember_nothing(now_ms: int) -> int:
+    """Say that only what will be sent later suppresses duplicates."""
+    return (now_ms + 1) << SEQ_BITS
 
 
 def one_too_many(queue: Queue, due: Any, now_ms: int, *, buries: bool) -> Any:
@@ -56,18 +54,22 @@ def refuse(_tx: Any, _queue: Queue, _handle: Any, text: str, _now_ms: int) -> No
     raise fifo.lapsed(text)
 
 
-PLANTS = {
-    "a group that goes on behind a hidden message": (fifo, "plan_group", all_but_hidden),
-    "a burial that comes too late": (receive_module, "plan_receive", one_too_many),
-    "a deletion that deletes nothing": (settle_module, "_delete", always_gone),
-    "a handle that is refused while it is held": (fifo_settle, "check_held", refuse),
+PLANTS: dict[str, list[tuple[Any, str, Any]]] = {
+    "a duplicate that is accepted": [(fifo, "since_seq", remember_nothing)],
+    "a burial that comes too late": [
+        (receive_module, "plan_receive", one_too_many),
+        (fair_claim, "plan_receive", one_too_many),
+    ],
+    "a deletion that deletes nothing": [(settle_module, "_delete", always_gone)],
+    "a handle that is refused while it is held": [(fifo_settle, "check_held", refuse)],
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_fault_is_found(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same machine, at most as long, finds a rule that is broken."""
-    monkeypatch.setattr(*PLANTS[plant])
+    for owner, name, value in PLANTS[plant]:
+        monkeypatch.setattr(owner, name, value)
     found = settings(USUAL, phases=[Phase.generate])  # to shrink it is for those who read it
     with pytest.raises(Violation):
         run_state_machine_as_test(QueueMachine, settings=found)

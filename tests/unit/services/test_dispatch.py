@@ -327,6 +327,7 @@ def test_a_lost_group_is_refused_as_a_whole(house: House) -> None:
     assert house.notes() == ["x"]
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("where", ["commit", "transact"])
 def test_a_failed_store_answers_nobody(house: House, where: str) -> None:
     """StoreFailed is reported each time; nothing of the group, nor of a later one, is answered."""

@@ -162,12 +162,17 @@ def deduplication(attributes: str) -> Deduplication:
 
 
 def scope_of(how: Deduplication, group_id: str) -> str:
-    """Return under which scope an id is remembered: the group's, or '' for the whole queue.
+    """Return under which scope an id is remembered: the group's, or '' for the whole queue."""
+    return group_id if how.is_by_group else ""
 
-    An id that the whole queue remembers also suppresses in every group, so that a switch to
+
+def scopes_of(how: Deduplication, group_id: str) -> tuple[str, ...]:
+    """Return in which scopes an id suppresses, the one of the whole queue first.
+
+    What the whole queue has accepted suppresses in every group too, so that a switch to
     messageGroup lets nothing through twice; the switch back does. AWS: as captured.
     """
-    return group_id if how.is_by_group else ""
+    return ("", group_id) if how.is_by_group else ("",)
 
 
 def dedup_id(how: Deduplication, params: Mapping[str, Any]) -> str:

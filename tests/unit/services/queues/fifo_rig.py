@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from queues_rig import Rig
@@ -47,8 +48,8 @@ def lapsed(message: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def steps(rig: Rig, url: str, count: int = 10) -> int:
-    """Return how many instructions SQLite's machine runs in one receive."""
+def steps(rig: Rig, work: Callable[[], object]) -> int:
+    """Return how many instructions SQLite's machine runs meanwhile."""
     ran = 0
 
     def step() -> bool:
@@ -59,7 +60,7 @@ def steps(rig: Rig, url: str, count: int = 10) -> int:
     connection = rig.store._connection
     connection.set_progress_handler(step, 1)
     try:
-        rig.receive(url, count)
+        work()
     finally:
         connection.set_progress_handler(None)
     return ran

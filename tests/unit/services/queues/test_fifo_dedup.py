@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from fifo_rig import delete, make, put, take
+from fifo_rig import delete, make, put, steps, take
 from queues_rig import Rig
 
 DEDUP_TEXT = (
@@ -240,6 +240,27 @@ def test_switching_the_scope(rig: Rig, fifo: str) -> None:
     assert third != second
     assert send(rig, fifo, "five", "e", "b")["MessageId"] == third
     assert send(rig, fifo, "six", "d", "c")["MessageId"] == first
+
+
+def test_many_ids_in_the_window_slow_nothing(rig: Rig) -> None:
+    """A send costs the same behind ten ids and behind 5,000, counted in the steps of SQLite's
+    machine.
+    """
+
+    def measure(count: int) -> int:
+        url = make(rig, f"window{count}.fifo")
+        for first in range(0, count, 10):
+            ids = [
+                {"MessageGroupId": "g", "MessageDeduplicationId": f"d{first + n}"}
+                for n in range(10)
+            ]
+            entries = [{"Id": str(n), "MessageBody": "x", **each} for n, each in enumerate(ids)]
+            rig.enter("SendMessageBatch", {"QueueUrl": url, "Entries": entries})
+        rig.settle()
+        return steps(rig, lambda: send(rig, url, "x", "new"))
+
+    few, many = measure(10), measure(5_000)
+    assert many <= few + 20, (few, many)
 
 
 # --- what is reclaimed --------------------------------------------------------------------------

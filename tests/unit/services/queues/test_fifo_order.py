@@ -190,7 +190,7 @@ def test_a_backlog_does_not_slow_others(rig: Rig) -> None:
         url = make(rig, f"backlog{backlog}.fifo")
         load(rig, url, "locked", backlog)
         load(rig, url, "free", 10)
-        taken = [steps(rig, url) for _ in range(3)]
+        taken = [steps(rig, lambda: rig.receive(url)) for _ in range(3)]
         assert rig.counts(url) == (backlog - 10, 20, 0)
         return taken
 

@@ -71,15 +71,19 @@ def send(
 
 def find_accepted(tx: Tx, queue: Queue, group_id: str, dedup_id: str, now_ms: int) -> int | None:
     """Return the number of the message that makes another one a duplicate, or None."""
-    row = tx.one(
-        Number,
-        "fifo.accepted",
-        heap=queue.heap,
-        scope=fifo.scope_of(fifo.deduplication(queue.attributes), group_id),
-        dedup_id=dedup_id,
-        since_seq=fifo.since_seq(now_ms),
-    )
-    return None if row is None else int(row.value)
+    since_seq = fifo.since_seq(now_ms)
+    for scope in fifo.scopes_of(fifo.deduplication(queue.attributes), group_id):
+        row = tx.one(
+            Number,
+            "fifo.accepted",
+            heap=queue.heap,
+            scope=scope,
+            dedup_id=dedup_id,
+            since_seq=since_seq,
+        )
+        if row is not None:
+            return int(row.value)
+    return None
 
 
 def accept(tx: Tx, queue: Queue, group_id: str, dedup_id: str, seq: int) -> None:
