@@ -92,6 +92,7 @@ class Run:
     reply_to: Any = None
     client_context: bytes | None = None
     trace: str | None = None
+    invoked_arn: str | None = None  # as the caller named the function; None: the environment's
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Environment:
     Paths are absolute. `variables` are the user's; the runtime adds AWS's own.
     """
 
-    function_arn: str
+    function_arn: str  # of $LATEST unqualified, of a published version with its number
     function_name: str
     version: str
     revision: str  # changes with code or configuration, so that old processes are not used again

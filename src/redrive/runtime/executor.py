@@ -334,6 +334,8 @@ class Executor:
         head: dict[str, Any] = {"id": run.request_id, "remaining_ms": ends_ms - now_ms}
         if run.trace:
             head["trace"] = run.trace
+        if run.invoked_arn:
+            head["arn"] = run.invoked_arn
         if run.client_context:
             head["client"] = run.client_context.decode("utf-8", "replace")
         live.seq += 1
@@ -354,9 +356,7 @@ class Executor:
         status: int = KILLED,
     ) -> None:
         """Turn the wheel of one environment and see to the invocation that it holds."""
-        if (
-            event is Event.READY and live.has_ended
-        ):  # it fails as an init, and nothing is given to it
+        if event is Event.READY and live.has_ended:  # it fails as an init
             return
         if frame is not None and live.measure(frame.memory_kb):
             event = Event.OVER_MEMORY

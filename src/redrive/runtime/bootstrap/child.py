@@ -100,7 +100,7 @@ class LambdaContext:
         self.function_name = config["function_name"]
         self.memory_limit_in_mb = str(config["memory_mb"])
         self.function_version = config["version"]
-        self.invoked_function_arn = config["function_arn"]
+        self.invoked_function_arn = head.get("arn") or config["function_arn"]
         client = head.get("client")
         parsed = json.loads(client) if client else None
         self.client_context = ClientContext(parsed) if isinstance(parsed, dict) else None

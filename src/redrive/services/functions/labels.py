@@ -38,8 +38,7 @@ LABELS = (
     Label("FileSystemConfigs", "refused", "Network file systems are not mounted."),
     Label("ImageConfig", "refused", "Container images are not run."),
     Label("ImageUri", "refused", "Container images are not run."),
-    Label("Publish", "refused", "Versions are not published yet."),
-    Label("PublishTo", "refused", "Versions are not published yet."),
+    Label("PublishTo", "refused", "There are no managed instances."),
     Label("TenancyConfig", "refused", "Tenants do not get environments of their own."),
     Label("CapacityProviderConfig", "refused", "There are no managed instances."),
     Label("DurableConfig", "refused", "Durable executions are not offered."),
@@ -74,6 +73,7 @@ HONOURED = frozenset(
         "ClientContext",
         "Payload",
         "Qualifier",
+        "Publish",
     ]
 )
 

@@ -1,8 +1,8 @@
 """Rows of the functions service, and the targets that a function name can mean.
 
-A function has one version here, $LATEST. It is Active from the transaction that creates it: its
-code is on disk before that transaction commits (code.py), so there is no Pending state to pass
-through.
+A function is Active from the transaction that creates it: its code is on disk before that
+transaction commits (code.py). The answers to a creation and to an update say Pending and InProgress
+all the same, as AWS's do, and whoever waits for the state sees it at the first look.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ LATEST = "$LATEST"
 
 
 class Function(NamedTuple):
-    """One row of `functions`. The JSON columns hold objects as text."""
+    """One version of a function: its row of `functions` ($LATEST), or one of `versions` with what
+    all versions have in common beside it (tags, reserved, policy, recursion). The JSON columns hold
+    objects as text.
+    """
 
     account: str
     region: str
@@ -36,11 +39,45 @@ class Function(NamedTuple):
     reserved: int | None  # reserved concurrency; None: takes part in the unreserved pool
     policy: str | None  # JSON list of statements; None: no policy has been attached
     policy_revision: str
+    layers: str = "[]"  # JSON list of {"Arn", "CodeSize", "hash"} of layer versions, in their order
+    dead_letter: str | None = None  # ARN of a queue or topic for asynchronous events that failed
+    recursion: str = "Terminate"  # or Allow
+    version: str = LATEST  # or a number
 
     @property
     def arn(self) -> str:
         """Return the unqualified ARN."""
         return function_arn(self.region, self.account, self.name)
+
+    @property
+    def version_arn(self) -> str:
+        """Return the ARN of this version; that of $LATEST ends in :$LATEST."""
+        return function_arn(self.region, self.account, self.name, self.version)
+
+
+class Alias(NamedTuple):
+    """One row of `aliases`: a name for a version, or for two that share its invocations."""
+
+    account: str
+    region: str
+    name: str  # the function's
+    alias: str
+    version: str  # $LATEST or a number
+    description: str
+    weights: str  # JSON object: at most one further version and its share, over 0 and up to 1
+    revision: str
+
+    @property
+    def arn(self) -> str:
+        """Return the alias's ARN."""
+        return function_arn(self.region, self.account, self.name, self.alias)
+
+
+class Policy(NamedTuple):
+    """The resource policy of a version or an alias; that of the function is in its row."""
+
+    policy: str  # JSON list of statements
+    revision: str
 
 
 class AsyncEvent(NamedTuple):
@@ -54,6 +91,7 @@ class AsyncEvent(NamedTuple):
     due_ms: int
     attempt: int  # how many attempts have ended in a function error
     throttles: int  # refusals in a row since the last attempt: the exponent of the back-off
+    qualifier: str | None = None  # as the invocation named it
 
 
 class Count(NamedTuple):

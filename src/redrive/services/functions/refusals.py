@@ -23,6 +23,11 @@ def function_not_found(arn: str) -> ServiceError:
     return not_found(f"Function not found: {arn}")
 
 
+def alias_not_found(arn: str) -> ServiceError:
+    """Return the 404 for an alias that an operation on aliases names. AWS: as captured."""
+    return not_found(f"Cannot find alias arn: {arn}")
+
+
 def conflict(message: str) -> ServiceError:
     """Return ResourceConflictException (409)."""
     return ServiceError("ResourceConflictException", message, status=409, extra=_USER)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from redrive.core.errors import ServiceError
 from redrive.core.time import HOUR_MS, MINUTE_MS, SECOND_MS
-from redrive.services.functions.model import AsyncEvent
+from redrive.services.functions.model import LATEST, AsyncEvent, Function
 from redrive.services.functions.refusals import constraint, invalid
 
 # Limits. AWS: Lambda quotas, unless another page is named.
@@ -227,6 +228,80 @@ def settle_event(event: AsyncEvent, outcome: Outcome, now_ms: int) -> Again | Ov
 def is_too_old(event: AsyncEvent, at_ms: int) -> bool:
     """Tell whether an event may no longer be tried at an instant."""
     return at_ms - event.first_ms > EVENT_AGE_MAX_MS
+
+
+QUALIFIED_TABLES = ("policies", "invoke_configs", "urls", "provisioned")
+"""What belongs to one version or alias, by the qualifier."""
+
+TABLES_OF_A_FUNCTION = ("versions", "aliases", *QUALIFIED_TABLES)
+"""What goes with a function."""
+
+_VERSIONED = (
+    "runtime",
+    "handler",
+    "role",
+    "timeout_s",
+    "memory_mb",
+    "variables",
+    "labels",
+    "code_hash",
+    "layers",
+    "dead_letter",
+)
+
+
+def is_same_version(one: Function, other: Function) -> bool:
+    """Tell whether two versions of a function run the same. AWS: API_PublishVersion."""
+    return all(getattr(one, name) == getattr(other, name) for name in _VERSIONED)
+
+
+def latest_columns(function: Function) -> dict[str, object]:
+    """Return $LATEST as the parameters of its row."""
+    columns = function._asdict()
+    del columns["version"]
+    return columns
+
+
+def check_weights(version: str, weights: Mapping[str, float]) -> None:
+    """Refuse a RoutingConfig that AWS refuses, for an alias of a version. AWS: as captured."""
+    if len(weights) > 1:
+        raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    shown = ", ".join(f"{name}={share}" for name, share in weights.items())
+    member = "routingConfig.additionalVersionWeights"
+    for name, share in weights.items():
+        if not name.isdigit():
+            rule = (
+                "Map keys must satisfy constraint: [Member must have length less than or equal to "
+                "1024, Member must have length greater than or equal to 1, Member must satisfy "
+                "regular expression pattern: [0-9]+]"
+            )
+            raise constraint(f"{{{shown}}}", member, rule)
+        if not 0.0 <= share <= 1.0:
+            rule = (
+                "Map value must satisfy constraint: [Member must have value less than or equal to "
+                "1.0, Member must have value greater than or equal to 0.0, Member must not be null]"
+            )
+            raise constraint(f"{{{shown}}}", member, rule)
+        if version == LATEST:
+            raise ServiceError(
+                "InvalidParameterValueException",
+                "$LATEST is not supported for an alias pointing to more than 1 version",
+                status=400,
+            )
+        if name == version:
+            raise invalid(
+                f"Invalid function version {version}. Function version {version} is already "
+                "included in routing configuration."
+            )
+
+
+def choose_version(main: str, weights: Mapping[str, float], draw: float) -> str:
+    """Return the version that serves an invocation; draw is evenly spread over 0 <= draw < 1."""
+    for version, share in weights.items():
+        if draw < share:
+            return version
+        draw -= share
+    return main
 
 
 def next_marker(names: Sequence[str], page_items: int) -> str | None:

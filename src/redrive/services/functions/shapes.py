@@ -8,25 +8,29 @@ from typing import Any
 
 from redrive.core.arn import function_arn
 from redrive.core.time import Millis, iso_lambda
-from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.model import Alias, Function
 from redrive.services.functions.rules import EPHEMERAL_MB_DEFAULT
 
 
 def configuration(
-    function: Function, *, qualified: bool = False, listed: bool = False
+    function: Function,
+    qualifier: str | None = None,
+    *,
+    listed: bool = False,
+    state: str = "Active",
+    update: str = "Successful",
 ) -> dict[str, Any]:
     """Return a FunctionConfiguration.
 
-    qualified: the ARN ends in :$LATEST, as when the request named that version. listed: without the
-    states, which lists do not carry (AWS: API_ListFunctions, "returns a subset").
+    qualifier ends the ARN, as when the request named a version or an alias. listed: without the
+    states, which lists do not carry (AWS: API_ListFunctions, "returns a subset"). state and update:
+    what the answer to a creation or an update says.
     """
     labels = json.loads(function.labels)
     variables = json.loads(function.variables)
     shape: dict[str, Any] = {
         "FunctionName": function.name,
-        "FunctionArn": function_arn(
-            function.region, function.account, function.name, LATEST if qualified else None
-        ),
+        "FunctionArn": function_arn(function.region, function.account, function.name, qualifier),
         "Runtime": function.runtime,
         "Role": function.role,
         "Handler": function.handler,
@@ -36,7 +40,7 @@ def configuration(
         "MemorySize": function.memory_mb,
         "LastModified": iso_lambda(Millis(function.modified_ms)),
         "CodeSha256": code_sha256(function.code_hash),
-        "Version": LATEST,
+        "Version": function.version,
         "TracingConfig": {"Mode": labels.get("TracingConfig", {}).get("Mode", "PassThrough")},
         "RevisionId": function.revision,
         "PackageType": "Zip",
@@ -56,8 +60,36 @@ def configuration(
         shape["Environment"] = {"Variables": variables}
     if "KMSKeyArn" in labels:
         shape["KMSKeyArn"] = labels["KMSKeyArn"]
-    if not listed:
-        shape |= {"State": "Active", "LastUpdateStatus": "Successful"}
+    layers = json.loads(function.layers)
+    if layers:
+        shape["Layers"] = [{"Arn": each["Arn"], "CodeSize": each["CodeSize"]} for each in layers]
+    if function.dead_letter:
+        shape["DeadLetterConfig"] = {"TargetArn": function.dead_letter}
+    return shape if listed else shape | _states(state, update)
+
+
+def _states(state: str, update: str) -> dict[str, str]:
+    shape = {"State": state, "LastUpdateStatus": update}
+    told = {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+    if state == "Pending":
+        shape |= told
+    if update == "InProgress":
+        shape |= {f"LastUpdateStatus{name[5:]}": text for name, text in told.items()}
+    return shape
+
+
+def alias_shape(alias: Alias) -> dict[str, Any]:
+    """Return an AliasConfiguration."""
+    shape: dict[str, Any] = {
+        "AliasArn": alias.arn,
+        "Name": alias.alias,
+        "FunctionVersion": alias.version,
+        "Description": alias.description,
+        "RevisionId": alias.revision,
+    }
+    weights = json.loads(alias.weights)
+    if weights:
+        shape["RoutingConfig"] = {"AdditionalVersionWeights": weights}
     return shape
 
 

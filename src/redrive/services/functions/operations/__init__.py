@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from redrive.services.functions.operations import (
+    aliases,
     asynchronous,
     concurrency,
     internal,
@@ -15,6 +16,7 @@ from redrive.services.functions.operations import (
     permissions,
     reading,
     tagging,
+    versions,
 )
 from redrive.services.functions.room import Functions
 from redrive.services.registry import Registry
@@ -27,7 +29,13 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "GetFunction": reading.get_function,
     "GetFunctionConfiguration": reading.get_function_configuration,
     "ListFunctions": reading.list_functions,
-    "ListVersionsByFunction": reading.list_versions_by_function,
+    "ListVersionsByFunction": versions.list_versions_by_function,
+    "PublishVersion": versions.publish_version,
+    "CreateAlias": aliases.create_alias,
+    "GetAlias": aliases.get_alias,
+    "UpdateAlias": aliases.update_alias,
+    "DeleteAlias": aliases.delete_alias,
+    "ListAliases": aliases.list_aliases,
     "GetFunctionCodeSigningConfig": reading.get_function_code_signing_config,
     "GetRuntimeManagementConfig": reading.get_runtime_management_config,
     "GetAccountSettings": concurrency.get_account_settings,

@@ -14,8 +14,8 @@ from redrive.core.effects import Ask, Context, Params, Reply, Result
 from redrive.core.time import Millis
 from redrive.services.functions import rules
 from redrive.services.functions.model import AsyncEvent, DueEvent, Instant, Target
-from redrive.services.functions.operations.invocation import run_function, throttle_reason
-from redrive.services.functions.operations.lookup import find
+from redrive.services.functions.operations.invocation import routed, run_function, throttle_reason
+from redrive.services.functions.operations.lookup import resolve
 from redrive.services.functions.room import Functions
 from redrive.store.store import Tx
 
@@ -43,9 +43,11 @@ def deliver_async_event(room: Functions, tx: Tx, params: Params, context: Contex
     event: AsyncEvent | None = tx.one(AsyncEvent, "functions.event_by_id", id=params["Id"])
     if event is None:
         return {"Settled": "gone", "Reason": None}
-    function = find(tx, _target(event))
-    if function is None:
+    target = _target(event)
+    found = resolve(tx, target)
+    if found is None:
         return _settle(tx, event, rules.Over("FunctionNotFound"))
+    function = routed(room, tx, *found)
     if rules.is_too_old(event, context.now_ms):
         return _settle(tx, event, rules.Over("EventAgeExceeded"))
     if function.reserved == 0:
@@ -59,13 +61,14 @@ def deliver_async_event(room: Functions, tx: Tx, params: Params, context: Contex
         event.request_id,
         context.now_ms,
         partial(_settle_reply, event),
+        invoked_arn=target.arn,
     )
 
 
 def _target(event: AsyncEvent) -> Target:
     arn = parse_arn(event.function_arn)
     assert arn is not None, f"{event.function_arn} is no ARN"
-    return Target(arn.account, arn.region, arn.resource.removeprefix("function:"), None)
+    return Target(arn.account, arn.region, arn.resource.removeprefix("function:"), event.qualifier)
 
 
 def _settle_reply(event: AsyncEvent, tx: Tx, reply: Reply, now_ms: Millis) -> Result:

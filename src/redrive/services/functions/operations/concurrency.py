@@ -7,8 +7,8 @@ from redrive.services.functions import rules
 from redrive.services.functions.code import UNZIPPED_BYTES_MAX, ZIPPED_BYTES_MAX
 from redrive.services.functions.model import LATEST, Count, Function, Usage
 from redrive.services.functions.names import parse_function_name
-from redrive.services.functions.operations.lookup import find, locate
-from redrive.services.functions.refusals import function_not_found, invalid
+from redrive.services.functions.operations.lookup import find, key_of, locate, locate_latest
+from redrive.services.functions.refusals import function_not_found
 from redrive.services.functions.room import Functions
 from redrive.store.store import Tx
 
@@ -72,22 +72,15 @@ def reserved_sum(tx: Tx, account: str, region: str) -> int:
 
 def _unqualified(tx: Tx, params: Params, context: Context, action: str) -> Function:
     target = parse_function_name(params["FunctionName"], context.caller)
-    if target.qualifier is not None:
-        raise invalid(
-            "This operation is permitted on Lambda functions only. Aliases and versions do not "
-            "support this operation. Please specify either a function name or an "
-            "unqualified function ARN."
-        )
-    if target.account == context.caller.account and find(tx, target) is None:
+    is_plain = target.qualifier is None and target.account == context.caller.account
+    if is_plain and find(tx, target) is None:
         raise function_not_found(target._replace(qualifier=LATEST).arn)
-    return locate(tx, context.caller, params["FunctionName"], action)[1]
+    return locate_latest(tx, context, params, action)
 
 
 def _set(tx: Tx, function: Function, reserved: int | None) -> None:
     tx.run(
         "functions.update_reserved",
-        account=function.account,
-        region=function.region,
-        name=function.name,
+        **key_of(function),
         reserved=reserved,
     )

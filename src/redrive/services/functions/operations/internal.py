@@ -10,6 +10,7 @@ from redrive.services.functions.operations.lifecycle import CODE_TOPIC
 from redrive.services.functions.operations.lookup import locate
 from redrive.services.functions.refusals import invalid
 from redrive.services.functions.room import Functions
+from redrive.services.functions.rules import TABLES_OF_A_FUNCTION
 from redrive.store.store import Tx
 
 
@@ -40,8 +41,9 @@ def describe_for_mapping(room: Functions, tx: Tx, params: Params, context: Conte
 def reset_account(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
     """Delete all functions and waiting events of the caller's account, in all regions."""
     del room, params
-    tx.run("functions.reset_functions", account=context.caller.account)
-    tx.run("functions.reset_events", account=context.caller.account)
+    tables = ("functions", "events", "layers", "layer_versions", *TABLES_OF_A_FUNCTION)
+    for table in tables:
+        tx.run(f"functions.reset_{table}", account=context.caller.account)
     tx.wake(CODE_TOPIC)
     return {}
 

@@ -12,9 +12,10 @@ from redrive.core.effects import Ask, Context, Environment, Params, Reply, Resul
 from redrive.core.time import Millis, seconds
 from redrive.services.functions import rules
 from redrive.services.functions.labels import refuse_unsupported
-from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.model import LATEST, Alias, Function
+from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.operations.concurrency import reserved_sum
-from redrive.services.functions.operations.lookup import locate
+from redrive.services.functions.operations.lookup import key_of, located
 from redrive.services.functions.payloads import check_payload, decode_client_context
 from redrive.services.functions.refusals import too_many_requests
 from redrive.services.functions.room import Functions, Slot
@@ -34,14 +35,14 @@ def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result 
     invocation_type = params.get("InvocationType") or "RequestResponse"
     refuse_unsupported(params)
     payload = check_payload(params.get("Payload"), invocation_type)
-    _target, function = locate(
-        tx, context.caller, params["FunctionName"], "Invoke", params.get("Qualifier")
-    )
+    target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    function, alias = located(tx, context.caller, target, "Invoke")
     if invocation_type == "DryRun":
         return {"StatusCode": 204}
     if invocation_type == "Event":
-        _keep_event(tx, function, payload, context)
+        _keep_event(tx, function, target.qualifier, payload, context)
         return {"StatusCode": 202, "Payload": b""}
+    function = routed(room, tx, function, alias)
     client_context = decode_client_context(params.get("ClientContext"))
     reason = throttle_reason(room, tx, function)
     if reason is not None:
@@ -53,9 +54,28 @@ def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result 
         payload,
         context.request_id,
         context.now_ms,
-        lambda _tx, reply, _now_ms: _answer(reply, with_log),
+        lambda _tx, reply, _now_ms: _answer(reply, function.version, with_log),
         client_context,
+        invoked_arn=target.arn,
     )
+
+
+def routed(room: Functions, tx: Tx, function: Function, alias: Alias | None) -> Function:
+    """Return the version that takes an invocation of an alias: by chance, where two share them.
+
+    AWS: Developer Guide, "Create an alias for a Lambda function", on weighted aliases.
+    """
+    if alias is None or alias.weights == "{}":
+        return function
+    draw = int.from_bytes(room.chance.token(4), "big") / (1 << 32)
+    version = rules.choose_version(alias.version, json.loads(alias.weights), draw)
+    if version == function.version:
+        return function
+    chosen: Function | None = tx.one(
+        Function, "functions.version_by_number", **key_of(alias), version=int(version)
+    )
+    assert chosen is not None, f"{alias.arn} names version {version}, which is not there"
+    return chosen
 
 
 def throttle_reason(room: Functions, tx: Tx, function: Function) -> rules.ThrottleReason | None:
@@ -76,6 +96,8 @@ def run_function(
     now_ms: Millis,
     resume: Callable[[Tx, Reply, Millis], Result],
     client_context: bytes | None = None,
+    *,
+    invoked_arn: str,
 ) -> Ask:
     """Take a concurrency slot and ask for the run; the slot is given back before `resume` is
     called.
@@ -89,6 +111,7 @@ def run_function(
         event=payload,
         deadline_ms=Millis(now_ms + timeout_ms),
         client_context=client_context,
+        invoked_arn=invoked_arn,
     )
     return Ask(run, _Invocation(room, room.running.take(function), resume))
 
@@ -111,9 +134,9 @@ class _Invocation:
 def environment_of(room: Functions, function: Function) -> Environment:
     """Return what the runtime must know to run a function."""
     return Environment(
-        function_arn=function.arn,
+        function_arn=function.arn if function.version == LATEST else function.version_arn,
         function_name=function.name,
-        version=LATEST,
+        version=function.version,
         revision=function.revision,
         runtime=function.runtime,
         handler=function.handler,
@@ -123,17 +146,18 @@ def environment_of(room: Functions, function: Function) -> Environment:
         account=function.account,
         region=function.region,
         variables=tuple(json.loads(function.variables).items()),
+        layers=tuple(str(room.code.path(each["hash"])) for each in json.loads(function.layers)),
     )
 
 
-def _answer(reply: Reply, with_log: bool) -> Result:
+def _answer(reply: Reply, version: str, with_log: bool) -> Result:
     if reply.error is not None:
         raise reply.error
     ran = reply.ran
     assert ran is not None
     answer: dict[str, Any] = {
         "StatusCode": 200,
-        "ExecutedVersion": LATEST,
+        "ExecutedVersion": version,
         "Payload": ran.payload,
     }
     if ran.error is not None:
@@ -143,7 +167,9 @@ def _answer(reply: Reply, with_log: bool) -> Result:
     return answer
 
 
-def _keep_event(tx: Tx, function: Function, payload: bytes, context: Context) -> None:
+def _keep_event(
+    tx: Tx, function: Function, qualifier: str | None, payload: bytes, context: Context
+) -> None:
     tx.run(
         "functions.add_event",
         id=tx.sequence(context.now_ms),
@@ -151,5 +177,6 @@ def _keep_event(tx: Tx, function: Function, payload: bytes, context: Context) ->
         payload=payload,
         request_id=context.request_id,
         now_ms=context.now_ms,
+        qualifier=qualifier,
     )
     tx.wake(ASYNC_TOPIC)

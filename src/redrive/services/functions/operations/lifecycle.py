@@ -13,15 +13,24 @@ from redrive.core.time import Millis
 from redrive.services.functions import rules
 from redrive.services.functions.code import Code
 from redrive.services.functions.labels import kept_labels, refuse_unsupported
-from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.model import LATEST, Alias, Function, Target
 from redrive.services.functions.names import parse_function_name
-from redrive.services.functions.operations.lookup import find, locate
+from redrive.services.functions.operations.lookup import (
+    check_revision,
+    find,
+    find_alias,
+    find_version,
+    key_of,
+    locate,
+    locate_latest,
+    located,
+)
+from redrive.services.functions.operations.versions import publish
 from redrive.services.functions.refusals import (
     access_denied,
     conflict,
     function_not_found,
     invalid,
-    stale_revision,
 )
 from redrive.services.functions.room import Functions
 from redrive.services.functions.shapes import configuration
@@ -46,8 +55,11 @@ def create_function(room: Functions, tx: Tx, params: Params, context: Context) -
         code = _made(reply)
         function = _drafted(room, tx, params, context)
         function = function._replace(code_hash=code.hash, code_bytes=code.bytes)
-        tx.run("functions.add_function", **function._asdict())
-        return configuration(function)
+        tx.run("functions.add_function", **rules.latest_columns(function))
+        if params.get("Publish"):
+            function = publish(room, tx, function, None, context.now_ms)
+            return configuration(function, function.version, state="Pending")
+        return configuration(function, state="Pending")
 
     return Ask(Job(lambda: _store_code(room, params["Code"])), resume)
 
@@ -105,15 +117,15 @@ def update_function_configuration(
     room: Functions, tx: Tx, params: Params, context: Context
 ) -> Result:
     """Replace the members that the request gives. AWS: API_UpdateFunctionConfiguration."""
-    _target, function = _locate_latest(tx, context, params, "UpdateFunctionConfiguration")
+    function = locate_latest(tx, context, params, "UpdateFunctionConfiguration")
     refuse_unsupported(params)
-    _check_revision(function, params)
+    check_revision(function, params)
     function = _configured(function, params)._replace(
         revision=uuid4(room.chance), modified_ms=context.now_ms
     )
     tx.run(
         "functions.update_configuration",
-        **_key(function),
+        **key_of(function),
         runtime=function.runtime,
         handler=function.handler,
         role=function.role,
@@ -124,8 +136,10 @@ def update_function_configuration(
         labels=function.labels,
         revision=function.revision,
         modified_ms=function.modified_ms,
+        layers=function.layers,
+        dead_letter=function.dead_letter,
     )
-    return configuration(function)
+    return configuration(function, update="InProgress")
 
 
 def update_function_code(room: Functions, tx: Tx, params: Params, context: Context) -> Ask:
@@ -148,13 +162,13 @@ def update_function_code(room: Functions, tx: Tx, params: Params, context: Conte
 
 def _updatable(tx: Tx, params: Params, context: Context) -> Function:
     """Return the function that an UpdateFunctionCode names, or refuse."""
-    _target, function = _locate_latest(tx, context, params, "UpdateFunctionCode")
+    function = locate_latest(tx, context, params, "UpdateFunctionCode")
     if params.get("ImageUri"):
         raise invalid(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
     refuse_unsupported(params)
-    _check_revision(function, params)
+    check_revision(function, params)
     return function
 
 
@@ -168,7 +182,7 @@ def _update_code(
     if not dry_run:
         tx.run(
             "functions.update_code",
-            **_key(function),
+            **key_of(function),
             code_hash=function.code_hash,
             code_bytes=function.code_bytes,
             labels=function.labels,
@@ -176,22 +190,55 @@ def _update_code(
             modified_ms=function.modified_ms,
         )
         tx.wake(CODE_TOPIC)
-    return configuration(function)
+        if params.get("Publish"):
+            function = publish(room, tx, function, None, function.modified_ms)
+            return configuration(function, function.version, update="InProgress")
+    return configuration(function, update="InProgress")
 
 
 def delete_function(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
-    """Delete a function; its mappings stay, invocations that run go on. AWS: API_DeleteFunction."""
+    """Delete a function with all that belongs to it, or one published version.
+
+    Mappings stay, invocations that run go on. AWS: API_DeleteFunction.
+    """
     del room
     qualifier = params.get("Qualifier")
     target = parse_function_name(params["FunctionName"], context.caller, qualifier)
     if target.qualifier == LATEST:
         raise invalid("$LATEST version cannot be deleted without deleting the function.")
     if target.qualifier is not None:
-        raise function_not_found(target.unqualified_arn)
-    _target, function = locate(tx, context.caller, params["FunctionName"], "DeleteFunction")
-    tx.run("functions.delete_function", **_key(function))
+        _delete_version(tx, target, context)
+    else:
+        _target, function = locate(tx, context.caller, params["FunctionName"], "DeleteFunction")
+        tx.run("functions.delete_function", **key_of(function))
+        for table in rules.TABLES_OF_A_FUNCTION:
+            tx.run(f"functions.delete_all_{table}", **key_of(function))
     tx.wake(CODE_TOPIC)
     return {"StatusCode": 204}
+
+
+def _delete_version(tx: Tx, target: Target, context: Context) -> None:
+    """Delete a published version; one that an alias names stays. AWS: API_DeleteFunction [G]."""
+    qualifier = target.qualifier
+    assert qualifier is not None
+    if not qualifier.isdigit():
+        if find_alias(tx, target, qualifier) is not None:
+            raise invalid("Deletion of aliases is not currently supported.")
+        raise function_not_found(target.unqualified_arn)
+    if find_version(tx, target, qualifier) is None:
+        raise function_not_found(target.unqualified_arn)
+    located(tx, context.caller, target, "DeleteFunction")
+    naming: list[Alias] = tx.rows(
+        Alias, "functions.list_aliases", **key_of(target), after="", version=qualifier, limit=50
+    )
+    if naming:
+        names = ", ".join(alias.alias for alias in naming)
+        raise conflict(
+            f"Unable to delete version because the following aliases reference it: [{names}]"
+        )
+    tx.run("functions.delete_version", **key_of(target), version=int(qualifier))
+    for table in rules.QUALIFIED_TABLES:
+        tx.run(f"functions.delete_{table}", **key_of(target), qualifier=qualifier)
 
 
 def _configured(function: Function, params: Params) -> Function:
@@ -244,17 +291,3 @@ def _store_code(room: Functions, code: Mapping[str, Any], *, dry_run: bool = Fal
     if not source.is_absolute():
         raise invalid(f"S3Key must be an absolute path when S3Bucket is {LOCAL_BUCKET}.")
     return room.code.put_local(source, dry_run=dry_run)
-
-
-def _locate_latest(tx: Tx, context: Context, params: Params, action: str) -> tuple[Any, Function]:
-    return locate(tx, context.caller, params["FunctionName"], action)
-
-
-def _check_revision(function: Function, params: Params) -> None:
-    """AWS: API_UpdateFunctionCode, "RevisionId"."""
-    if params.get("RevisionId") not in (None, function.revision):
-        raise stale_revision("GetFunction/GetAlias")
-
-
-def _key(function: Function) -> dict[str, str]:
-    return {"account": function.account, "region": function.region, "name": function.name}

@@ -7,11 +7,18 @@ import json
 from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.core.ids import uuid4
-from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.model import LATEST, Function, Policy
 from redrive.services.functions.names import parse_function_name
-from redrive.services.functions.operations.lookup import find, locate
+from redrive.services.functions.operations.lookup import (
+    find,
+    find_alias,
+    find_policy,
+    key_of,
+    located,
+)
 from redrive.services.functions.policy import Statement, make_statement
 from redrive.services.functions.refusals import (
+    alias_not_found,
     conflict,
     invalid,
     not_found,
@@ -33,9 +40,10 @@ def add_permission(room: Functions, tx: Tx, params: Params, context: Context) ->
     if target.qualifier == LATEST:
         raise invalid("We currently do not support adding policies for $LATEST.")
     function = _located(tx, params, context, "AddPermission")
-    _check_revision(function, params)
-    statements = _statements(function)
-    statement = make_statement(params, function.arn)
+    policy = find_policy(tx, function, target.qualifier)
+    _check_revision(policy, params)
+    statements = _statements(policy)
+    statement = make_statement(params, target._replace(name=function.name).arn)
     if any(other["Sid"] == statement["Sid"] for other in statements):
         raise conflict(
             f"The statement id ({statement['Sid']}) provided already exists. "
@@ -49,7 +57,7 @@ def add_permission(room: Functions, tx: Tx, params: Params, context: Context) ->
             status=400,
             extra={"Type": "User"},
         )
-    _save(room, tx, function, statements)
+    _save(room, tx, function, target.qualifier, statements)
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
 
@@ -59,14 +67,15 @@ def remove_permission(room: Functions, tx: Tx, params: Params, context: Context)
     if target.account == context.caller.account and find(tx, target) is None:
         raise not_found(f"No policy found for: {target.arn}")
     function = _located(tx, params, context, "RemovePermission")
-    if function.policy is None:
+    policy = find_policy(tx, function, target.qualifier)
+    if policy is None:
         raise not_found(_NONE)
-    _check_revision(function, params)
-    statements = _statements(function)
+    _check_revision(policy, params)
+    statements = _statements(policy)
     left = [other for other in statements if other["Sid"] != params["StatementId"]]
     if len(left) == len(statements):
         raise not_found(f"Statement {params['StatementId']} is not found in resource policy.")
-    _save(room, tx, function, left)
+    _save(room, tx, function, target.qualifier, left)
     return {}
 
 
@@ -74,21 +83,26 @@ def get_policy(room: Functions, tx: Tx, params: Params, context: Context) -> Res
     """Show the policy and its revision."""
     del room
     function = _located(tx, params, context, "GetPolicy")
-    if function.policy is None:
+    target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    policy = find_policy(tx, function, target.qualifier)
+    if policy is None:
         raise not_found(_NONE)
-    return {
-        "Policy": _policy_text(_statements(function)),
-        "RevisionId": function.policy_revision,
-    }
+    return {"Policy": _policy_text(_statements(policy)), "RevisionId": policy.revision}
 
 
 def _located(tx: Tx, params: Params, context: Context, action: str) -> Function:
-    qualifier = params.get("Qualifier")
-    return locate(tx, context.caller, params["FunctionName"], action, qualifier)[1]
+    """Return the function, or say in AWS's words that it or its alias is not there."""
+    target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    qualifier = target.qualifier
+    is_alias = qualifier is not None and "$" not in qualifier and not qualifier.isdigit()
+    is_known = target.account == context.caller.account and find(tx, target) is not None
+    if is_alias and is_known and find_alias(tx, target, qualifier or "") is None:
+        raise alias_not_found(target.arn)
+    return located(tx, context.caller, target, action)[0]
 
 
-def _statements(function: Function) -> list[Statement]:
-    statements: list[Statement] = json.loads(function.policy or "[]")
+def _statements(policy: Policy | None) -> list[Statement]:
+    statements: list[Statement] = json.loads(policy.policy) if policy is not None else []
     return statements
 
 
@@ -97,17 +111,23 @@ def _policy_text(statements: list[Statement]) -> str:
     return json.dumps(policy, separators=(",", ":"))
 
 
-def _check_revision(function: Function, params: Params) -> None:
-    if params.get("RevisionId") not in (None, function.policy_revision):
+def _check_revision(policy: Policy | None, params: Params) -> None:
+    if policy is not None and params.get("RevisionId") not in (None, policy.revision):
         raise stale_revision("GetPolicy")
 
 
-def _save(room: Functions, tx: Tx, function: Function, statements: list[Statement]) -> None:
-    tx.run(
-        "functions.update_policy",
-        account=function.account,
-        region=function.region,
-        name=function.name,
-        policy=json.dumps(statements) if statements else None,
-        policy_revision=uuid4(room.chance),
-    )
+def _save(
+    room: Functions,
+    tx: Tx,
+    function: Function,
+    qualifier: str | None,
+    statements: list[Statement],
+) -> None:
+    key, revision = key_of(function), uuid4(room.chance)
+    text = json.dumps(statements) if statements else None
+    if qualifier is None:
+        tx.run("functions.update_policy", **key, policy=text, policy_revision=revision)
+    elif text is None:
+        tx.run("functions.delete_policies", **key, qualifier=qualifier)
+    else:
+        tx.run("functions.put_policy", **key, qualifier=qualifier, policy=text, revision=revision)

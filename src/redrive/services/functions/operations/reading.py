@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from redrive.core.effects import Context, Params, Result
+from redrive.core.effects import Caller, Context, Params, Result
 from redrive.services.functions import rules
-from redrive.services.functions.model import Function
+from redrive.services.functions.model import LATEST, Function
 from redrive.services.functions.operations.lookup import locate
 from redrive.services.functions.refusals import invalid
 from redrive.services.functions.room import Functions
@@ -25,7 +25,7 @@ def get_function(room: Functions, tx: Tx, params: Params, context: Context) -> R
         tx, context.caller, params["FunctionName"], "GetFunction", params.get("Qualifier")
     )
     shape: dict[str, Any] = {
-        "Configuration": configuration(function, qualified=target.qualifier is not None),
+        "Configuration": configuration(function, target.qualifier),
         "Code": {
             "RepositoryType": "S3",
             "Location": room.code.path(function.code_hash).as_uri(),
@@ -49,50 +49,54 @@ def get_function_configuration(room: Functions, tx: Tx, params: Params, context:
         "GetFunctionConfiguration",
         params.get("Qualifier"),
     )
-    return configuration(function, qualified=target.qualifier is not None)
+    return configuration(function, target.qualifier)
 
 
 def list_functions(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
     """List the caller's functions of its region by name, at most 50 at a time.
 
-    With FunctionVersion ALL, every version; with MasterRegion, replicas of edge functions, of which
-    there are none. AWS: API_ListFunctions.
+    With FunctionVersion ALL, every version of each; with MasterRegion, replicas of edge functions,
+    of which there are none. AWS: API_ListFunctions.
     """
     del room
     if params.get("MasterRegion"):
         return {"Functions": []}
     page_items = min(params.get("MaxItems") or rules.PAGE_DEFAULT, rules.PAGE_DEFAULT)
-    after = decode_marker(params.get("Marker") or "")
-    if after is None:
+    marker = decode_marker(params.get("Marker") or "")
+    if marker is None:
         raise invalid("The marker is invalid. Use the NextMarker of the previous response.")
-    functions: list[Function] = tx.rows(
-        Function,
-        "functions.list_functions",
-        account=context.caller.account,
-        region=context.caller.region,
-        after=after,
-        limit=page_items + 1,
-    )
+    name, _, number = marker.partition(":")
+    after = (name, int(number) if number.isdigit() else 0)
     all_versions = params.get("FunctionVersion") == "ALL"
+    found = _functions_after(tx, context.caller, after, page_items + 1, all_versions=all_versions)
     shape: dict[str, Any] = {
         "Functions": [
-            configuration(function, qualified=all_versions, listed=True)
-            for function in functions[:page_items]
+            configuration(each, each.version if all_versions else None, listed=True)
+            for each in found[:page_items]
         ]
     }
-    last = rules.next_marker([function.name for function in functions], page_items)
-    if last is not None:
-        shape["NextMarker"] = encode_marker(last)
+    if len(found) > page_items:
+        name, version = _place(found[page_items - 1])
+        shape["NextMarker"] = encode_marker(f"{name}:{version}")
     return shape
 
 
-def list_versions_by_function(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
-    """List a function's versions: there is $LATEST."""
-    del room
-    _target, function = locate(tx, context.caller, params["FunctionName"], "ListVersionsByFunction")
-    if params.get("Marker"):
-        return {"Versions": []}
-    return {"Versions": [configuration(function, qualified=True, listed=True)]}
+def _functions_after(
+    tx: Tx, caller: Caller, after: tuple[str, int], limit: int, *, all_versions: bool
+) -> list[Function]:
+    """Return functions, or all their versions, by name and number; $LATEST is number 0."""
+    place = {"account": caller.account, "region": caller.region, "after": after[0]}
+    found: list[Function] = tx.rows(Function, "functions.list_functions", **place, limit=limit)
+    if all_versions:
+        found += tx.rows(
+            Function, "functions.list_all_versions", **place, after_version=after[1], limit=limit
+        )
+        found.sort(key=_place)
+    return found[:limit]
+
+
+def _place(function: Function) -> tuple[str, int]:
+    return function.name, 0 if function.version == LATEST else int(function.version)
 
 
 def get_function_code_signing_config(
