@@ -6,9 +6,11 @@ where it cannot; without it, what cannot be compiled is not. docs/adr/0006 has t
 """
 
 import os
-import shutil
+import shlex
+import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from setuptools import setup
@@ -38,10 +40,17 @@ HOT = (
 
 
 def can_compile() -> bool:
-    """Tell whether a C compiler and Python's headers are there."""
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    headers = Path(sysconfig.get_paths()["include"], "Python.h")
-    return shutil.which(compiler) is not None and headers.exists()
+    """Tell whether there is a C compiler that works, with Python's headers: compile two lines."""
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    include = sysconfig.get_paths()["include"]
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "try.c")
+        source.write_text("#include <Python.h>\nint tried;\n", encoding="utf-8")
+        command += ["-I", include, "-c", str(source), "-o", str(source.with_suffix(".o"))]
+        try:
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
 
 
 def extensions() -> list:

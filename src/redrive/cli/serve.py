@@ -11,6 +11,7 @@ import click
 
 from redrive.app import serve as serve_app
 from redrive.config import ConfigError, load_config
+from redrive.core.errors import Unavailable
 from redrive.shell.lock import DataLocked
 from redrive.shell.logs import set_up_logs
 from redrive.store.migrations import SchemaTooNew
@@ -78,7 +79,7 @@ def serve(**flags: Any) -> None:
     set_up_logs(config.log_format)
     try:
         sys.exit(serve_app(config))
-    except (ConfigError, DataLocked, SchemaTooNew, StoreFailed) as error:
+    except (ConfigError, DataLocked, SchemaTooNew, StoreFailed, Unavailable) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(

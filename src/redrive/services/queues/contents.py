@@ -228,12 +228,16 @@ def _check_number(name: str, text: str) -> None:
         )
 
 
+_NO_TEXT = ("BinaryValue", "StringListValues", "BinaryListValues")
+
+
 def check_system_attributes(system: Mapping[str, Any]) -> None:
     """Check system attributes: AWSTraceHeader, a String, is the only one that may be sent."""
     for name, value in system.items():
         if name != "AWSTraceHeader":
             raise _refuse(f"Message system attribute name '{name}' is invalid.")
-        if value.get("DataType") != "String" or not value.get("StringValue"):
+        is_text = value.get("DataType") == "String" and value.get("StringValue")
+        if not is_text or any(value.get(other) for other in _NO_TEXT):
             raise _refuse(
                 "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type"
                 " 'String'."

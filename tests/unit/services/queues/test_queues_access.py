@@ -226,3 +226,26 @@ def test_permissions_have_the_same_limits(rig: Rig, url: str) -> None:
         "51 Principals were found, maximum allowed is 50.",
     )
     rig.call("AddPermission", QueueUrl=url, **{**many, "AWSAccountIds": many["AWSAccountIds"][:31]})
+
+
+def test_a_move_needs_what_it_does(rig: Rig, url: str) -> None:
+    """Who may begin moves and may not receive, delete or send there is refused."""
+    target = rig.call("CreateQueue", QueueName="target")["QueueUrl"]
+    policy = json.dumps({"deadLetterTargetArn": arn("q"), "maxReceiveCount": 1})
+    rig.call("SetQueueAttributes", QueueUrl=target, Attributes={"RedrivePolicy": policy})
+    needed = ("StartMessageMoveTask", "ReceiveMessage", "DeleteMessage", "SendMessage")
+    for missing in needed:
+        who = user(*(f"sqs:{action}" for action in needed if action != missing))
+        for to in ({}, {"DestinationArn": arn("target")}):
+            assert code(rig, "StartMessageMoveTask", who, SourceArn=arn("q"), **to) == (
+                "AccessDenied"
+            ), missing
+    assert (
+        code(
+            rig,
+            "StartMessageMoveTask",
+            user(*(f"sqs:{action}" for action in needed)),
+            SourceArn=arn("q"),
+        )
+        is None
+    )

@@ -254,6 +254,11 @@ BAD_SENDS: list[tuple[dict[str, Any], str, str]] = [
         "InvalidParameterValue",
         "Message (system) attribute 'AWSTraceHeader' must contain",
     ),
+    (
+        {"MessageSystemAttributes": {"AWSTraceHeader": {**text("1"), "BinaryValue": b"1"}}},
+        "InvalidParameterValue",
+        "Message (system) attribute 'AWSTraceHeader' must contain",
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ from redrive.core.errors import ServiceError
 from redrive.core.ids import uuid4
 from redrive.core.limits import MOVE_RATE_MAX, MOVE_TASKS_ACTIVE_MAX
 from redrive.core.time import NEVER, Millis
+from redrive.services.queues.access import check_access
 from redrive.services.queues.handles import ID_LENGTH, message_id
 from redrive.services.queues.model import Message, Move, Number, Queue
 from redrive.services.queues.operations import fair, fifo_groups, fifo_moves
@@ -52,9 +53,13 @@ def start_message_move_task(
 ) -> Result:
     """Begin to move a dead-letter queue's messages to a queue, or each to where it came from.
 
-    AWS: API_StartMessageMoveTask; errors as captured.
+    Whoever begins it must be allowed what the task does: to receive and delete at the source, to
+    send to the destination. AWS: API_StartMessageMoveTask; SQS Developer Guide, "Configuring queue
+    permissions for a dead-letter queue redrive"; errors as captured.
     """
     source = _own_queue(tx, params["SourceArn"], context, "StartMessageMoveTask", "SourceArn")
+    for action in ("ReceiveMessage", "DeleteMessage"):
+        check_access(source, context, action)
     destination_arn: str | None = params.get("DestinationArn")
     rate: int | None = params.get("MaxNumberOfMessagesPerSecond")
     if rate is not None and not 1 <= rate <= MOVE_RATE_MAX:
@@ -62,14 +67,20 @@ def start_message_move_task(
             f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be"
             f" between 1 and {MOVE_RATE_MAX}, if provided."
         )
-    if not tx.rows(Queue, "queues.dead_letter_sources", arn=source.arn, after="", limit=1):
+    origins = tx.rows(Queue, "queues.dead_letter_sources", arn=source.arn, after="", limit=1_000)
+    if not origins:
         raise _invalid("Source queue must be configured as a Dead Letter Queue.")
     if destination_arn is not None:
         if destination_arn == source.arn:
             raise _invalid("Source queue arn and destination queue arn cannot be the same.")
-        to = _own_queue(tx, destination_arn, context, "StartMessageMoveTask", "DestinationArn")
+        is_own = f":{context.caller.account}:" in destination_arn  # moves stay in an account
+        action = "SendMessage" if is_own else "StartMessageMoveTask"
+        to = _own_queue(tx, destination_arn, context, action, "DestinationArn")
         if to.is_fifo != source.is_fifo:
             raise _invalid("Source queue and destination queue must be of the same type.")
+    else:
+        for origin in origins:
+            check_access(origin, context, "SendMessage")
     if any(task.status in ("RUNNING", "CANCELLING") for task in _tasks(tx, source.arn, 1)):
         raise _invalid(
             "There is already a task running. Only one active task is allowed for a source queue"
