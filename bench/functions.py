@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.handlers import ECHO, RECORDER, create_function
+from bench.handlers import ECHO, NOTHING, RECORDER, create_function
 from bench.queues import generate
 from bench.requests import invoke_request
 from bench.responses import ResponseReader
@@ -100,22 +100,63 @@ def measure_mapping(
     return {"first_s": taken[0], "s": warm, "per_second": messages / warm, "doubled": doubled}
 
 
+def measure_stream(
+    server: Server, client: Client, tag: str, *, messages: int, batch_size: int
+) -> dict[str, Any]:
+    """Enable a mapping on a backlog, with a handler that does nothing; time until it is gone.
+
+    The clock starts before the request that enables and stops when no message is left, visible or
+    in flight, so that every deletion is synced. A tenth as many go before, to start environments.
+    """
+    create_function(client, tag, NOTHING)
+    url = client.create_queue(tag, VisibilityTimeout="60")
+    _map(client, tag, url, enabled=False, batch_size=batch_size)
+    identity = _mapping_of(client, tag)
+    taken_s = 0.0
+    for count in (messages // 10, messages):
+        generate(server, script="send-batch", target=url, connections=8, count=count)
+        began_s = time.perf_counter()
+        client.lambda_("PUT", f"{MAPPINGS}/{identity}", Enabled=True)
+        _wait_until_empty(client, url)
+        taken_s = time.perf_counter() - began_s
+        client.lambda_("PUT", f"{MAPPINGS}/{identity}", Enabled=False)
+        _wait_for_state(client, identity, "Disabled")
+    return {"s": taken_s, "per_second": messages / taken_s}
+
+
+def _wait_until_empty(client: Client, url: str) -> None:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while True:
+        got = client.sqs("GetQueueAttributes", QueueUrl=url, AttributeNames=names)["Attributes"]
+        if not any(int(got[name]) for name in names):
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the queue is not empty: {got}")
+        time.sleep(0.01)
+
+
 def _mapped(server: Server, client: Client, tag: str, *, enabled: bool) -> tuple[Path, str]:
     file = server.folder / f"{tag}.txt"
     file.write_text("")
     create_function(client, tag, RECORDER.format(path=str(file)))
     url = client.create_queue(tag, VisibilityTimeout="60")
+    _map(client, tag, url, enabled=enabled, batch_size=10)
+    return file, url
+
+
+def _map(client: Client, tag: str, url: str, *, enabled: bool, batch_size: int) -> None:
     arn = client.sqs("GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
     created = client.lambda_(
         "POST",
         MAPPINGS,
         FunctionName=tag,
         EventSourceArn=arn["Attributes"]["QueueArn"],
-        BatchSize=10,
+        BatchSize=batch_size,
+        MaximumBatchingWindowInSeconds=0 if batch_size <= 10 else 1,
         Enabled=enabled,
     )
     _wait_for_state(client, created["UUID"], "Enabled" if enabled else "Disabled")
-    return file, url
 
 
 def _mapping_of(client: Client, function: str) -> str:

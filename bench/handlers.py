@@ -14,6 +14,11 @@ def handler(event, context):
     return event
 """
 
+NOTHING = """
+def handler(event, context):
+    return None
+"""
+
 RECORDER = """
 import os, time
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import contextlib
 
 from bench.disk import measure_sync
-from bench.functions import measure_cold, measure_invoke, measure_latency, measure_mapping
+from bench.functions import (
+    measure_cold,
+    measure_invoke,
+    measure_latency,
+    measure_mapping,
+    measure_stream,
+)
 from bench.longpoll import measure_longpoll
 from bench.overload import measure_overload
 from bench.queues import BACKLOGS, measure_drain, measure_fifo_drain, measure_send
@@ -33,6 +39,7 @@ GROUPS = (
     "cold",
     "latency",
     "mapping",
+    "stream",
     "start",
     "up",
 )
@@ -83,7 +90,7 @@ def _cold(kind: type[Server], count: int) -> Figures:
 def _together(options: Options) -> Results:
     """Run the workloads for which subject, floor and peers take turns."""
     queues = [name for name in ("send", "send-batch", "drain", "fifo") if options.wants(name)]
-    others = ("longpoll", "invoke", "latency", "mapping")
+    others = ("longpoll", "invoke", "latency", "mapping", "stream")
     functions = [name for name in others if options.wants(name)]
     results: Results = {}
     if not queues and not functions:
@@ -96,6 +103,9 @@ def _together(options: Options) -> Results:
         for group in functions:
             if group == "longpoll":
                 results.update(_longpolls(workers, options))
+            elif group == "stream":
+                for size in STREAM_SIZES:
+                    results[f"stream {size}"] = _stream_workload(size, workers, options)
             else:
                 results[group] = _function_workload(group, workers, options)
     return results
@@ -212,3 +222,16 @@ def _function_workload(group: str, servers: list[Server], options: Options) -> d
         return measure_mapping(server, client, tag, messages=500, rounds=3 if options.quick else 6)
 
     return take_turns(group, servers, options.rounds, measure)
+
+
+STREAM_SIZES = (10, 100)
+
+
+def _stream_workload(size: int, servers: list[Server], options: Options) -> dict[str, Figures]:
+    messages = 10_000 if options.quick else 50_000
+
+    def measure(server: Server, turn: int) -> Figures:
+        tag = f"stream-{size}-{turn}"
+        return measure_stream(server, Client(server), tag, messages=messages, batch_size=size)
+
+    return take_turns(f"stream {size}", servers, options.rounds, measure)

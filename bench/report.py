@@ -210,6 +210,9 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
         elif name == "mapping":
             yield "500 messages through a mapping, first", figures["first_s"], "s"
             yield "500 messages through a mapping, warm", figures["s"], "s"
+        elif name.startswith("stream"):
+            what = f"through a mapping at batch size {name.split()[1]}"
+            yield what, figures["per_second"], "messages/s"
         elif name == "start":
             yield "serve healthy", figures["healthy_ms"], "ms"
             yield "serve idle memory", figures["idle_mb"], "MB"
@@ -217,7 +220,7 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
             yield "up, requirements installed before", figures["up_s"], "s"
 
     rows = []
-    for name in ("invoke", "cold", "latency", "mapping", "start", "up"):
+    for name in ("invoke", "cold", "latency", "mapping", "stream 10", "stream 100", "start", "up"):
         by_server = results.get(name, {})
         ours = (
             {what: value for what, value, _ in lines(name, by_server[subject])}

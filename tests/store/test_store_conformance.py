@@ -431,6 +431,21 @@ def test_has_group_tells_whether_there_is_something_to_commit(engine: Engine) ->
     assert not store.has_group
 
 
+def test_has_writes_tells_whether_a_commit_syncs(engine: Engine) -> None:
+    """Reading writes nothing; a row, or a counter alone, does."""
+    store = engine.open()
+    store.transact(lambda tx: tx.rows(Thing, "things.all"))
+    assert (store.has_group, store.has_writes) == (True, False)
+    add(store, "a")
+    assert store.has_writes
+    store.commit(T0)
+    assert not store.has_writes
+    store.transact(lambda tx: tx.run("things.begin_sum", id=1))
+    store.commit(T0)
+    store.transact(lambda tx: tx.tally("things.count", 1, a=1))
+    assert store.has_writes
+
+
 # --- migrations --------------------------------------------------------------------------------
 
 

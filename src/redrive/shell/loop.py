@@ -17,6 +17,9 @@ DEFERRALS_MAX = 8
 """How many turns of the loop a group may grow before it is committed. A turn without a new request
 ends the growth at once, so a lone client pays one empty poll, about five microseconds."""
 
+SETTLES_MAX = 4
+"""How many groups that only read are settled in one turn: an answer that asks for a run, a run that
+is asked for. They cost no sync, and each turn of the loop is a look at all sockets."""
 
 GIVE_BACK_S = 0.05
 """Between two steps of giving space back while nobody asks for anything."""
@@ -114,20 +117,24 @@ class Pump:
         assert dispatch is not None
         if self._is_closed:
             return
-        if dispatch.entered != self._entered and self._deferrals < DEFERRALS_MAX:
-            # One more look at the sockets: what arrives meanwhile shares the commit.
+        has_grown = dispatch.entered != self._entered
+        if has_grown and self._deferrals < DEFERRALS_MAX and self._store.has_writes:
+            # One more look at the sockets: what arrives meanwhile shares the sync.
             self._entered = dispatch.entered
             self._deferrals += 1
             self._is_idle = False
             self._loop.call_soon(self._turn)
             return
-        is_idle, self._is_idle = self._is_idle, False
+        is_idle, self._is_idle = self._is_idle and not has_grown, False
         self._is_scheduled = False
         self._deferrals = 0
         self._entered = dispatch.entered
         try:
             dispatch.advance()
-            dispatch.settle()
+            for _ in range(SETTLES_MAX):
+                dispatch.settle()
+                if dispatch.is_idle or self._store.has_writes:
+                    break  # nothing is left, or what is left needs a sync, and company for it
             if self._store.sync_due_ms != NEVER and not self._store.has_group:
                 self._sync()
             if not self._store.has_group and self._store.maintain(idle=is_idle):

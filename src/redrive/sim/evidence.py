@@ -85,7 +85,7 @@ class WatchedRegistry(Registry):
             self.group.append(
                 Attempt(
                     service,
-                    operation,
+                    _AS_CLIENTS.get(operation, operation),
                     params,
                     context.now_ms,
                     context.arrived_ms,
@@ -97,12 +97,28 @@ class WatchedRegistry(Registry):
             )
 
 
+_AS_CLIENTS = {"ReceiveRecords": "ReceiveMessage"}
+"""What a mapping's poller asks for in a way of its own, by the name under which it is judged."""
+
+
 def plain(result: Result) -> Mapping[str, Any]:
-    """Return a result as the wire would: ready JSON fragments become values."""
+    """Return a result as the wire would: ready JSON fragments become values, records messages."""
+    if "Records" in result:
+        return {"Messages": [_message(orjson.loads(record.text)) for record in result["Records"]]}
     if "Messages" not in result:
         return result
     parsed: dict[str, Any] = orjson.loads(orjson.dumps(result))
     return parsed
+
+
+def _message(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "MessageId": record["messageId"],
+        "ReceiptHandle": record["receiptHandle"],
+        "Body": record["body"],
+        "MD5OfBody": record["md5OfBody"],
+        "Attributes": record["attributes"],
+    }
 
 
 class QueueRow(NamedTuple):

@@ -150,6 +150,11 @@ class SqliteStore:
         """Tell whether works have run since the last commit."""
         return self._open
 
+    @property
+    def has_writes(self) -> bool:
+        """Tell whether the open group has something to sync; else its commit costs nothing."""
+        return self._open and (self._tx.has_written or self._tx.has_tallies)
+
     def woken(self) -> tuple[str, ...]:
         """Return the topics that the open group has woken since this was last asked; none when it
         is lost.
@@ -451,6 +456,11 @@ class SqliteTx:
         self._work_tallies.clear()
         self._cache.clear()
         return has_savepoint
+
+    @property
+    def has_tallies(self) -> bool:
+        """Tell whether counters of the group are to be written with its commit."""
+        return bool(self._tallies)
 
     def take(self) -> tuple[list[tuple[str, dict[str, int]]], tuple[str, ...]]:
         """Hand over the group's tallies (statement text, parameters) and topics, and start anew."""

@@ -87,6 +87,11 @@ class Store(Protocol):
         """Tell whether works have run since the last commit."""
         ...
 
+    @property
+    def has_writes(self) -> bool:
+        """Tell whether the open group has something to sync; else its commit costs nothing."""
+        ...
+
     def woken(self) -> tuple[str, ...]:
         """Return the topics that the open group has woken since this was last asked."""
         ...

@@ -54,6 +54,7 @@ class Works:
         self.left = 0  # further settlements that are needed
         self.next_ms = NEVER
         self.has_group = False
+        self.has_writes = False
         self.sync_due_ms = NEVER
         self.synced: list[int] = []
         self.maintained: list[bool] = []
@@ -71,6 +72,7 @@ class Works:
         if self.error is not None:
             raise self.error
         self.settled += 1
+        self.has_writes = False
         self.left = max(0, self.left - 1)
 
     def sync(self, now_ms: Millis) -> None:
@@ -94,8 +96,9 @@ class Rig:
         self.pump = Pump(loop, lambda: Millis(1_000), works, self.failed.append)
         self.pump.dispatch = works
 
-    def enter(self) -> None:
+    def enter(self, *, writes: bool = True) -> None:
         self.works.entered += 1
+        self.works.has_writes = self.works.has_writes or writes
         self.pump.stir()
 
 
@@ -110,6 +113,29 @@ def test_requests_of_a_turn_share_a_settlement(rig: Rig) -> None:
     for _ in range(10):
         rig.enter()
     assert rig.loop.turns() == 2
+    assert rig.works.settled == 1
+
+
+def test_a_group_without_a_sync_waits_for_nobody(rig: Rig) -> None:
+    """Requests that only read, and what they set off, are settled in the turn that they came in."""
+    rig.works.left = 2
+    rig.enter(writes=False)
+    assert rig.loop.turns() == 1
+    assert rig.works.settled == 2
+
+
+def test_what_needs_a_sync_ends_the_turn(rig: Rig) -> None:
+    """Where a settlement leaves something to be written, a look at the sockets comes first."""
+    rig.works.left = 3
+    settle = rig.works.settle
+
+    def settle_and_write() -> None:
+        settle()
+        rig.works.has_writes = True
+
+    rig.works.settle = settle_and_write  # type: ignore[method-assign]
+    rig.enter(writes=False)
+    rig.loop.turn()
     assert rig.works.settled == 1
 
 

@@ -39,6 +39,7 @@ from redrive.services.queues.operations.queues import (
 )
 from redrive.services.queues.operations.reap import reap, reset_account
 from redrive.services.queues.operations.receive import receive_message
+from redrive.services.queues.operations.records import receive_records
 from redrive.services.queues.operations.send import send_message, send_message_batch
 from redrive.services.queues.operations.settle import (
     change_message_visibility,
@@ -82,6 +83,7 @@ INTERNAL: Mapping[str, Callable[..., Any]] = {
     "ForgetRetired": forget_retired,
     "MeasureQueues": measure_queues,
     "Reap": reap,
+    "ReceiveRecords": receive_records,
     "ResetAccount": reset_account,
     "SettleBatch": settle_batch,
 }

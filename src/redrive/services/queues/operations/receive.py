@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -78,72 +79,70 @@ def receive_message(
         if visibility is None
         else check_seconds(visibility, "VisibilityTimeout", VISIBILITY_MS_MAX // SECOND_MS)
     )
-    now_ms = context.now_ms
-    if queue.is_fifo:
-        return _receive_fifo(room, tx, queue, params, context, limit, visibility_ms, wait_ms)
-    leased: list[Message] = []
-    is_full = _in_flight_is_full(tx, queue, now_ms)
-    if is_full:
-        if not wait_ms:
-            raise ServiceError(
-                "OverLimit",
-                f"Too many messages in flight: the limit of a queue is {IN_FLIGHT_MAX}.",
-                status=403,
-            )
-    else:
-        leased = claim(room, tx, queue, limit, visibility_ms, now_ms)
-    if leased:
-        if room.cipher is not None:
-            leased = [room.cipher.opened(message) for message in leased]
-        return {"Messages": [_shown(queue, message, params) for message in leased]}
-    deadline_ms = context.arrived_ms + wait_ms
-    if now_ms >= deadline_ms:
-        room.note_empty(queue.id)
-        return {}
-    due = (
-        fair.next_due(tx, queue)
-        if queue.is_grouped
-        else tx.one(Number, "queues.next_due", heap=queue.heap)
-    )
-    soonest_ms = now_ms + (_FULL_PAUSE_MS if is_full else 1)
-    at_ms = deadline_ms if due is None else min(deadline_ms, max(due.value, soonest_ms))
-    return Wait(Millis(at_ms), (queue.topic,), alike=True)
+    attempt_id = params.get("ReceiveRequestAttemptId") if queue.is_fifo else None
+    show = partial(_shown, queue, params)
+    shown = take(room, tx, queue, limit, visibility_ms, wait_ms, context, attempt_id, show)
+    if isinstance(shown, Wait):
+        return shown
+    return {"Messages": shown} if shown else {}
 
 
-def _receive_fifo(
+def take(
     room: Queues,
     tx: Tx,
     queue: Queue,
-    params: ReceiveMessageParams,
-    context: Context,
     limit: int,
-    visibility_ms: Millis,
-    wait_ms: Millis,
-) -> Result | Wait:
-    """Do the same on a FIFO queue, where a used up quota is no error. AWS: as captured."""
+    visibility_ms: int,
+    wait_ms: int,
+    context: Context,
+    attempt_id: str | None,
+    show: Callable[[Message, Mapping[str, str] | None], Any],
+) -> list[Any] | Wait:
+    """Lease up to `limit` messages, as `show` shows them; none when wait_ms is over.
+
+    `show` gets each one opened where it was sealed, and on a FIFO queue the system attributes that
+    only its messages have. Raises OverLimit where the quota of messages in flight is used up and
+    nobody waits; on a FIFO queue that is no error. AWS: API_ReceiveMessage; FIFO as captured.
+    """
     now_ms = context.now_ms
-    attempt_id = params.get("ReceiveRequestAttemptId")
-    if attempt_id is not None:
-        check_attempt_id(attempt_id)
     is_full = _in_flight_is_full(tx, queue, now_ms)
-    received = fifo_receive.receive(
-        room, tx, queue, attempt_id, 0 if is_full else limit, visibility_ms, now_ms
-    )
-    if received:
-        return {
-            "Messages": [
-                _shown(queue, room.opened(one.message), params, fifo_receive.system_attributes(one))
-                for one in received
-            ]
-        }
+    if queue.is_fifo:
+        if attempt_id is not None:
+            check_attempt_id(attempt_id)
+        limit = 0 if is_full else limit
+        received = fifo_receive.receive(room, tx, queue, attempt_id, limit, visibility_ms, now_ms)
+        if received:
+            numbers = fifo_receive.system_attributes
+            return [show(room.opened(one.message), numbers(one)) for one in received]
+    elif not is_full:
+        leased = claim(room, tx, queue, limit, visibility_ms, now_ms)
+        if leased:
+            if room.cipher is not None:
+                leased = [room.cipher.opened(message) for message in leased]
+            return [show(message, None) for message in leased]
+    elif not wait_ms:
+        raise ServiceError(
+            "OverLimit",
+            f"Too many messages in flight: the limit of a queue is {IN_FLIGHT_MAX}.",
+            status=403,
+        )
     deadline_ms = context.arrived_ms + wait_ms
     if now_ms >= deadline_ms:
         room.note_empty(queue.id)
-        return {}
-    ready = tx.one(Number, "fifo.next_ready", heap=queue.heap)
+        return []
+    due = _next_due(tx, queue)
     soonest_ms = now_ms + (_FULL_PAUSE_MS if is_full else 1)
-    at_ms = deadline_ms if ready is None else min(deadline_ms, max(ready.value, soonest_ms))
+    at_ms = deadline_ms if due is None else min(deadline_ms, max(due.value, soonest_ms))
     return Wait(Millis(at_ms), (queue.topic,), alike=attempt_id is None)
+
+
+def _next_due(tx: Tx, queue: Queue) -> Number | None:
+    """Return when the next message of a queue can be received, as far as it is known."""
+    if queue.is_fifo:
+        return tx.one(Number, "fifo.next_ready", heap=queue.heap)
+    if queue.is_grouped:
+        return fair.next_due(tx, queue)
+    return tx.one(Number, "queues.next_due", heap=queue.heap)
 
 
 def _in_flight_is_full(tx: Tx, queue: Queue, now_ms: int) -> bool:
@@ -191,7 +190,7 @@ def _may_bury(queue: Queue, due: list[Message]) -> bool:
 
 
 def _shown(
-    queue: Queue, message: Message, params: Params, numbered: Mapping[str, str] | None = None
+    queue: Queue, params: Params, message: Message, numbered: Mapping[str, str] | None
 ) -> Any:
     """Return one message as ready JSON text, so that its body is not parsed on its way out."""
     handle = receipt_handle(queue.heap, message.seq, message.receives)
