@@ -78,8 +78,9 @@ browser: $(READY) ## a real headless Chromium with a malicious page; CHROMIUM=pa
 bench: $(NATIVE)/.ready ## speed beside a bare server; PEERS=ministack adds that peer, QUICK=1 is shorter
 	$(BIN)/python -m bench $(if $(PEERS),--peers $(PEERS)) $(if $(QUICK),--quick)
 
-docs: $(READY) ## write docs/compat anew from the registry and the models
+docs: $(READY) ## write docs/compat and docs/check.md anew from the code
 	$(BIN)/python -m tests.docs.compat
+	$(BIN)/python -m tests.docs.check_page
 
 clean:         ## remove what was installed and built
 	rm -rf $(VENV) $(NATIVE) build dist .mypy_cache .ruff_cache .hypothesis

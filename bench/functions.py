@@ -13,21 +13,24 @@ from bench.handlers import ECHO, NOTHING, RECORDER, create_function
 from bench.queues import generate
 from bench.requests import invoke_request
 from bench.responses import ResponseReader
-from bench.servers import Client, Server
+from bench.servers import Bare, Client, Server
 
 MAPPINGS = "/2015-03-31/event-source-mappings"
 WAIT_SECONDS_MAX = 60.0
 
 
 def measure_invoke(server: Server, client: Client, tag: str, *, count: int) -> dict[str, Any]:
-    """Invoke one warm function synchronously over one kept connection."""
-    create_function(client, tag, ECHO)
+    """Invoke one warm function synchronously over one kept connection; the floor only answers."""
+    if not isinstance(server, Bare):
+        create_function(client, tag, ECHO)
     return generate(
         server, script="invoke", target=tag, connections=1, warmup=50, count=count, seconds=60.0
     )
 
 
-def measure_cold(server: Server, client: Client, tag: str, *, count: int) -> dict[str, Any]:
+def measure_cold(
+    server: Server, client: Client, tag: str, *, count: int, source: str = ECHO
+) -> dict[str, Any]:
     """Time the first invocation of new functions, each by the caller's clock.
 
     `first` is the first of the series: on a fresh server it also pays for the warm parent.
@@ -35,7 +38,7 @@ def measure_cold(server: Server, client: Client, tag: str, *, count: int) -> dic
     taken = []
     for n in range(count):
         name = f"{tag}-{n}"
-        create_function(client, name, f"# {n}\n{ECHO}")
+        create_function(client, name, f"# {n}\n{source}")
         taken.append(timed_invoke(server.port, name))
     return {"first_ms": taken[0], "p50_ms": median(taken[1:]), "max_ms": max(taken[1:])}
 

@@ -14,6 +14,15 @@ def handler(event, context):
     return event
 """
 
+CALLER = """
+import boto3
+
+sqs = boto3.client("sqs")
+
+def handler(event, context):
+    return event
+"""
+
 NOTHING = """
 def handler(event, context):
     return None

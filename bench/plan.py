@@ -12,6 +12,7 @@ from bench.functions import (
     measure_mapping,
     measure_stream,
 )
+from bench.handlers import CALLER, ECHO
 from bench.longpoll import measure_longpoll
 from bench.overload import measure_overload
 from bench.queues import BACKLOGS, measure_drain, measure_fifo_drain, measure_send
@@ -79,12 +80,15 @@ def _alone(options: Options) -> Results:
     if options.wants("cold"):
         # On servers of their own: the first one must find no warm parent.
         results["cold"] = once_each("cold", rivals, lambda kind: _cold(kind, 6 * options.rounds))
+        results["cold boto3"] = once_each(
+            "cold boto3", (Redrive,), lambda kind: _cold(kind, 6 * options.rounds, CALLER)
+        )
     return results
 
 
-def _cold(kind: type[Server], count: int) -> Figures:
+def _cold(kind: type[Server], count: int, source: str = ECHO) -> Figures:
     with kind() as server:
-        return measure_cold(server, Client(server), "cold", count=count)
+        return measure_cold(server, Client(server), "cold", count=count, source=source)
 
 
 def _together(options: Options) -> Results:
@@ -107,7 +111,8 @@ def _together(options: Options) -> Results:
                 for size in STREAM_SIZES:
                     results[f"stream {size}"] = _stream_workload(size, workers, options)
             else:
-                results[group] = _function_workload(group, workers, options)
+                takers = servers if group == "invoke" else workers
+                results[group] = _function_workload(group, takers, options)
     return results
 
 

@@ -195,15 +195,29 @@ def _overload_note(results: Results) -> Iterator[str]:
     yield "\n".join(lines)
 
 
+FUNCTIONS = (
+    "invoke",
+    "cold",
+    "cold boto3",
+    "latency",
+    "mapping",
+    "stream 10",
+    "stream 100",
+    "start",
+    "up",
+)
+
+
 def _function_table(results: Results, subject: str) -> Iterator[str]:
     def lines(name: str, figures: Figures) -> Iterator[tuple[str, float, str]]:
         if name == "invoke":
             latency = figures["latency_ms"]["invoke"]
             yield "warm sync invoke p50", latency["p50"], "ms"
             yield "warm sync invoke p99", latency["p99"], "ms"
-        elif name == "cold":
-            yield "cold start, first of the server", figures["first_ms"], "ms"
-            yield "cold start p50", figures["p50_ms"], "ms"
+        elif name.startswith("cold"):
+            what = "cold start" if name == "cold" else "cold start with a boto3 client"
+            yield f"{what}, first of the server", figures["first_ms"], "ms"
+            yield f"{what} p50", figures["p50_ms"], "ms"
         elif name == "latency":
             yield "send to handler p50", figures["p50_ms"], "ms"
             yield "send to handler p99", figures["p99_ms"], "ms"
@@ -220,7 +234,7 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
             yield "up, requirements installed before", figures["up_s"], "s"
 
     rows = []
-    for name in ("invoke", "cold", "latency", "mapping", "stream 10", "stream 100", "start", "up"):
+    for name in FUNCTIONS:
         by_server = results.get(name, {})
         ours = (
             {what: value for what, value, _ in lines(name, by_server[subject])}

@@ -8,15 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -26,20 +19,13 @@ from botocore.config import Config
 from rich.console import Console
 from rich.table import Table
 
+from redrive.testing import HostError, Serving, serving
+
 EXAMPLE = Path(__file__).resolve().parent
 FLOOD = "megacorp"
 SMALL = ("ada", "bob", "cyd", "dan", "eve")
 JOBS_OF_SMALL = 10
 JOBS_MIN = 200  # of the flood, so that there is a backlog behind what the worker holds
-STARTED_SECONDS_MAX = 60.0
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REDRIVE_"))
-} | {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "000000000000",
-    "AWS_SECRET_ACCESS_KEY": "demo",
-}
 
 
 class DemoError(Exception):
@@ -52,41 +38,6 @@ class Served(NamedTuple):
     place: int
     tenant: str
     waited_ms: int
-
-
-@contextmanager
-def serving(share: float) -> Iterator[str]:
-    """Run `redrive serve` in a folder of its own; yield its URL."""
-    with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-        probe.close()
-        command = [sys.executable, "-m", "redrive", "serve", "--port", port, "--data", folder]
-        command += ["--fair-share", str(share), "--log-format", "text"]
-        log = Path(folder) / "server.log"
-        with log.open("wb") as output:
-            server = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stderr=output)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(server, url, log)
-            yield url
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _wait_for(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    pause = threading.Event()
-    for _ in range(int(STARTED_SECONDS_MAX / 0.05)):
-        if server.poll() is not None:
-            raise DemoError(f"the server did not start: {log.read_text('utf-8', 'replace')}")
-        try:
-            NO_PROXY.open(f"{url}/_redrive/health", timeout=5).close()
-        except OSError:
-            pause.wait(0.05)
-        else:
-            return
-    raise DemoError("the server does not answer")
 
 
 def send(sqs: Any, queue_url: str, jobs: int, *, with_groups: bool) -> None:
@@ -102,10 +53,10 @@ def send(sqs: Any, queue_url: str, jobs: int, *, with_groups: bool) -> None:
             raise DemoError(f"not sent: {answer['Failed']}")
 
 
-def serve_all(url: str, queue_url: str) -> list[Served]:
+def serve_all(server: Serving, queue_url: str) -> list[Served]:
     """Let a worker, a process of its own, empty the queue; return what it served, in order."""
-    command = [sys.executable, str(EXAMPLE / "worker.py"), url, queue_url]
-    worker = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    command = [sys.executable, str(EXAMPLE / "worker.py"), server.url, queue_url]
+    worker = subprocess.run(command, env=server.environment, capture_output=True, text=True)
     if worker.returncode != 0:
         raise DemoError(f"the worker ended with {worker.returncode}: {worker.stderr}")
     lines = [json.loads(line) for line in worker.stdout.splitlines()]
@@ -147,21 +98,14 @@ def show(console: Console, title: str, served: list[Served]) -> None:
 def run(jobs: int, share: float, console: Console) -> tuple[list[list[Served]], str | None]:
     """Play it without groups and with them; return both orders of service and what is wrong."""
     runs: list[list[Served]] = []
-    with serving(share) as url:
-        sqs = boto3.client(
-            "sqs",
-            endpoint_url=url,
-            region_name=ENVIRONMENT["AWS_DEFAULT_REGION"],
-            aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-            config=Config(proxies={}),
-        )
+    with serving("--fair-share", str(share)) as server:
+        sqs = boto3.client("sqs", **server.settings, config=Config(proxies={}))
         for title in ("Without MessageGroupId", "With the tenant as MessageGroupId"):
             queue_url = sqs.create_queue(
                 QueueName=f"jobs-{len(runs)}", Attributes={"VisibilityTimeout": "600"}
             )["QueueUrl"]
             send(sqs, queue_url, jobs, with_groups=bool(runs))
-            runs.append(serve_all(url, queue_url))
+            runs.append(serve_all(server, queue_url))
             show(console, title, runs[-1])
     return runs, judge(*runs, jobs)
 
@@ -183,7 +127,7 @@ def main() -> int:
     console = Console(stderr=given.json, highlight=False)
     try:
         runs, wrong = run(given.jobs, given.share, console)
-    except DemoError as error:
+    except (DemoError, HostError) as error:
         runs, wrong = [], str(error)
     except KeyboardInterrupt:
         return 130

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +23,8 @@ from botocore.config import Config
 from rich.console import Console
 from rich.table import Table
 from worker import connect
+
+from redrive.testing import HostError, Serving, serving
 
 EXAMPLE = Path(__file__).resolve().parent
 ACCOUNTS = ("ada", "bob", "cyd", "dan", "eve")
@@ -46,14 +45,6 @@ CREATE TABLE rates (currency TEXT PRIMARY KEY, rate INTEGER);
 CREATE TABLE frozen (account TEXT PRIMARY KEY);
 CREATE TABLE repeats (id TEXT);
 """
-NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REDRIVE_"))
-} | {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "000000000000",
-    "AWS_SECRET_ACCESS_KEY": "demo",
-}
 Entry = dict[str, Any]
 
 
@@ -87,7 +78,7 @@ class Outcome(NamedTuple):
     repeats: frozenset[str]  # entries that came again and were known
 
 
-# --- the server ---------------------------------------------------------------------------------
+# --- the queues ---------------------------------------------------------------------------------
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -100,47 +91,9 @@ def until(is_so: Callable[[], bool], what: str) -> None:
     raise DemoError(f"waited in vain: {what}")
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Run `redrive serve` in a folder; yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    command = [sys.executable, "-m", "redrive", "serve", "--port", port, "--data", str(folder)]
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "--log-format", "text"], cwd=folder, env=ENVIRONMENT, stderr=output
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    def is_up() -> bool:
-        if server.poll() is not None:
-            raise DemoError(f"the server did not start: {log.read_text('utf-8', 'replace')}")
-        try:
-            NO_PROXY.open(f"{url}/_redrive/health", timeout=5).close()
-        except OSError:
-            return False
-        return True
-
-    try:
-        until(is_up, "the server's start")
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def make_queues(url: str, *, is_fifo: bool) -> Queues:
+def make_queues(server: Serving, *, is_fifo: bool) -> Queues:
     """Create the queue and its dead-letter queue."""
-    sqs = boto3.client(
-        "sqs",
-        endpoint_url=url,
-        region_name=ENVIRONMENT["AWS_DEFAULT_REGION"],
-        aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}),
-    )
+    sqs = boto3.client("sqs", **server.settings, config=Config(proxies={}))
     end, kind = (".fifo", {"FifoQueue": "true"}) if is_fifo else ("", {})
     dead_url = sqs.create_queue(QueueName=f"ledger-dead{end}", Attributes=kind)["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"])
@@ -194,10 +147,10 @@ def send_twice(queues: Queues, entries: list[Entry], *, is_fifo: bool) -> int:
 class Worker:
     """A worker's process."""
 
-    def __init__(self, url: str, queue_url: str, ledger: Path, *how: str) -> None:
+    def __init__(self, server: Serving, queue_url: str, ledger: Path, *how: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(EXAMPLE / "worker.py"), url, queue_url, str(ledger), *how],
-            env=ENVIRONMENT,
+            [sys.executable, str(EXAMPLE / "worker.py"), server.url, queue_url, str(ledger), *how],
+            env=server.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -243,18 +196,18 @@ def mend(queues: Queues, ledger: Path) -> None:
 # --- the play -----------------------------------------------------------------------------------
 
 
-def play(url: str, folder: Path, entries: list[Entry], *, is_fifo: bool) -> Outcome:
+def play(server: Serving, folder: Path, entries: list[Entry], *, is_fifo: bool) -> Outcome:
     """Send, book, kill, mend and redrive; return what came of it."""
     ledger = folder / "ledger.db"
     with closing(connect(str(ledger))) as books:
         books.executescript(SCHEMA)
         books.executemany("INSERT INTO rates VALUES (?, ?)", RATES.items())
-    queues = make_queues(url, is_fifo=is_fifo)
+    queues = make_queues(server, is_fifo=is_fifo)
     twice = send_twice(queues, entries, is_fifo=is_fifo)
     with ExitStack() as stack:
-        victim = Worker(url, queues.url, ledger, "hang")
+        victim = Worker(server, queues.url, ledger, "hang")
         stack.callback(victim.kill)
-        workers = [Worker(url, queues.url, ledger) for _ in range(WORKERS)]
+        workers = [Worker(server, queues.url, ledger) for _ in range(WORKERS)]
         for worker in workers:
             stack.callback(worker.kill)
         for worker in (victim, *workers):
@@ -358,11 +311,11 @@ def main() -> int:
     entries = make_entries(given.entries)
     outcome: Outcome | None = None
     try:
-        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as url:
-            outcome = play(url, Path(folder), entries, is_fifo=not given.standard)
+        with tempfile.TemporaryDirectory() as folder, serving() as server:
+            outcome = play(server, Path(folder), entries, is_fifo=not given.standard)
         show(console, entries, outcome)
         wrong = judge(entries, outcome)
-    except DemoError as error:
+    except (DemoError, HostError) as error:
         wrong = [str(error)]
     except KeyboardInterrupt:
         return 130

@@ -14,23 +14,32 @@ from typing import Any
 
 import redrive
 from redrive.config import Config, load_keys
-from redrive.core.effects import Caller, Params, Ran, Run, Worker
+from redrive.core.effects import Caller, Ran, Run, Worker
 from redrive.core.keys import Keyring
 from redrive.core.time import SECOND_MS
 from redrive.runtime.executor import Executor
 from redrive.runtime.offered import offer_sdk
+from redrive.services.delivery import operations as delivery
+from redrive.services.delivery.courier import DeliveryCourier
+from redrive.services.delivery.model import GivenUp
+from redrive.services.delivery.outbox import Outbox
+from redrive.services.delivery.room import Deliveries
 from redrive.services.dispatch import Dispatch
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.courier import Courier, Dropped
+from redrive.services.functions.operations.asynchronous import count_lost
+from redrive.services.functions.provisioner import Provisioner
 from redrive.services.functions.room import Functions
 from redrive.services.functions.sweeper import Sweeper
 from redrive.services.identity import operations as identity
-from redrive.services.identity.gate import check_caller
+from redrive.services.identity.gate import Gate
+from redrive.services.identity.room import open_room
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.poller import Poller
 from redrive.services.mappings.room import Mappings
 from redrive.services.metrics import operations as metrics
+from redrive.services.metrics.lambdas import LambdaTally, MappingTally
 from redrive.services.metrics.recorder import Recorder
 from redrive.services.metrics.room import Metrics
 from redrive.services.queues import operations as queues
@@ -41,6 +50,7 @@ from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
 from redrive.services.stacks import operations as stacks
 from redrive.services.stacks.deployer import Deployer
+from redrive.services.telemetry import cloudwatch as logs
 from redrive.services.telemetry import operations as telemetry_operations
 from redrive.services.telemetry.book import LogBook
 from redrive.services.telemetry.room import Telemetry
@@ -64,6 +74,7 @@ from redrive.store.store import StoreFailed
 from redrive.wire.endpoint import Endpoint
 from redrive.wire.messages import Request
 from redrive.wire.signatures import Verifier
+from redrive.wire.sigv4 import Lent
 
 log = logging.getLogger("redrive")
 _VERSION = redrive.__version__
@@ -75,13 +86,15 @@ STATEMENTS = tuple(
         "queues/queues",
         "queues/fifo",
         "functions/functions",
+        "delivery/delivery",
         "mappings/mappings",
         "stacks/stacks",
         "metrics/metrics",
+        "identity/identity",
     )
 )
 OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
-_RESETS = ("mappings", "lambda", "sqs", "stacks", "cloudwatch")
+_RESETS = ("mappings", "lambda", "delivery", "sqs", "stacks", "cloudwatch", "logs", "iam")
 _SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
 """As whom the server's own workers ask; what they do belongs to no account."""
 
@@ -100,6 +113,7 @@ class App:
         self._data = Path(config.data).absolute()
         self.origin = f"http://{_bracketed(config.public_host)}:{port}"
         self.local_url = f"http://{_bracketed(config.local_host)}:{port}"
+        self._failed = failed
         self._faults = 0
         self._invocations = 0
         self._connections: Callable[[], int] = lambda: 0
@@ -116,14 +130,16 @@ class App:
         self._clock = clock = SystemClock(self._store.high_water_ms)
         self._started_ms = clock()
         self._telemetry = Telemetry(LogBook(str(self._data / "telemetry.db")), clock())
+        self._metrics = Metrics()
+        self._lambda_tally = LambdaTally(self._metrics.gatherer)
         self._jobs = Jobs(loop)
         self._pump = pump = Pump(loop, clock, self._store, failed)
         self._dispatch = pump.dispatch = Dispatch(
-            self._register(chance, config),
+            self._register(chance, config, keyring),
             self._store,
             clock=clock,
             chance=chance,
-            run=watched_runs(self._run, self._telemetry, clock),
+            run=self._watched_run(),
             origin=self.origin,
             stirred=pump.stir,
             fault=self._fault,
@@ -150,11 +166,13 @@ class App:
     def _open(self, config: Config, keyring: Keyring | None, pump: Pump) -> Front:
         """Make the front: who is let in, and as whom."""
         is_judging = config.authorisation == "on"
+        lent = Lent(self._identity.mint, wall_ms)
         endpoint = Endpoint(
-            ("sqs", "lambda", "sts", "cloudwatch", "redrive"),
+            ("sqs", "lambda", "sts", "cloudwatch", "logs", "iam", "redrive"),
             OWN_MODELS,
-            None if keyring is None else Verifier(keyring, wall_ms),
+            None if keyring is None else Verifier(keyring, wall_ms, lent),
             is_judging=is_judging,
+            lent=lent,
         )
         return Front(
             endpoint,
@@ -163,12 +181,12 @@ class App:
             stir=pump.stir,
             health=self.health,
             resets=_RESETS if config.allow_reset else None,
-            gate=self._judge if is_judging else None,
+            gate=Gate(self._store, self._clock, self._failed) if is_judging else None,
             figures=self.figures,
             shows_all=keyring is None,
         )
 
-    def _register(self, chance: SystemChance, config: Config) -> Registry:
+    def _register(self, chance: SystemChance, config: Config, keyring: Keyring | None) -> Registry:
         """Make the rooms and add their operations; what the rooms write is committed."""
         registry = Registry(self._store)
         telemetry = self._telemetry
@@ -181,27 +199,55 @@ class App:
             raise
         room = Queues(self._store, chance, buried, config.fairness, cipher)
         queues.register(registry, room)
-        functions.register(registry, Functions(CodeStore(self._data / "code"), chance))
+        self._add_functions(registry, chance)
         mappings.register(registry, Mappings(chance))
         stacks.register(registry)
-        metrics.register(registry, Metrics())
-        identity.register(registry)
+        metrics.register(registry, self._metrics)
+        self._metrics.families.append(self._lambda_tally.families)
+        self._identity = open_room(self._store, chance, keyring)
+        identity.register(registry, self._identity)
         telemetry_operations.register(registry, telemetry)
+        logs.register(registry, telemetry)
         registry.watch("sqs", "SettleBatch", lambda op: watched_settling(op, telemetry))
+        for name in ("Invoke", "InvokeAsync", "InvokeWithResponseStream"):
+            if registry.has("lambda", name):
+                registry.watch("lambda", name, self._lambda_tally.watched_invoke)
         self._store.commit(self._clock())
         return registry
+
+    def _add_functions(self, registry: Registry, chance: SystemChance) -> None:
+        """Add the functions, and the deliveries that they owe."""
+        room = Functions(
+            CodeStore(self._data / "code"),
+            chance,
+            outbox=Outbox(registry),
+            note=self._lambda_tally.note,
+            warmer=lambda environment, count: self._executor.keep(environment, count),
+        )
+        functions.register(registry, room)
+        self._lambda_tally.unreserved = room.running.of_pool
+        gave_up = Deliveries(
+            lambda tx, lost, at_ms: count_lost(room, tx, lost.purpose, lost.source, at_ms)
+        )
+        delivery.register(registry, gave_up)
 
     def _workers(self, chance: SystemChance) -> tuple[Worker, ...]:
         return (
             Mover(_SELF),
             Reaper(_SELF),
-            Recorder(_SELF, self._store.high_water_ms),
+            Recorder(_SELF, self._store.high_water_ms, self._metrics.gatherer),
             Courier(self._dropped),
+            DeliveryCourier(_SELF, self._given_up),
+            Provisioner(),
             Sweeper(),
-            Poller(_SELF, chance),
+            Poller(_SELF, chance, MappingTally(self._metrics.gatherer)),
             Deployer(_SELF, deployment_note(self._telemetry)),
             Scribe(self._telemetry),
         )
+
+    def _watched_run(self) -> Callable[[Run, Callable[[Ran], None]], None]:
+        run = watched_runs(self._run, self._telemetry, self._clock)
+        return self._lambda_tally.watched_runs(run, self._clock)
 
     def _run(self, run: Run, done: Callable[[Ran], None]) -> None:
         environment = run.environment
@@ -211,9 +257,6 @@ class App:
             self._executor.retire(environment.function_arn, environment.revision)
         self._executor.run(run, done)
 
-    def _judge(self, service: str, operation: str, params: Params, caller: Caller) -> None:
-        check_caller(service, operation, params, caller, self._clock())
-
     def _dropped(self, dropped: Dropped) -> None:
         log.warning(
             "an asynchronous event was given up",
@@ -221,6 +264,17 @@ class App:
                 "function": dropped.function_arn,
                 "request_id": dropped.request_id,
                 "reason": dropped.reason,
+            },
+        )
+
+    def _given_up(self, lost: GivenUp) -> None:
+        log.warning(
+            "a delivery was given up",
+            extra={
+                "purpose": lost.purpose,
+                "function": lost.source,
+                "target": lost.target,
+                "reason": lost.reason,
             },
         )
 
@@ -278,7 +332,7 @@ class App:
 
     def refusal(self, headers: Mapping[str, str]) -> str | None:
         """Return why a request is refused before its body is read, or None."""
-        return self._guard.refusal(headers)
+        return self._front.refusal(headers)
 
     def drain(self) -> None:
         """Take no more work."""

@@ -8,7 +8,10 @@ from tests.docs.tables import Fact, bullets, member_rows, split, table
 
 from redrive.core.time import DAY_MS, HOUR_MS
 from redrive.services.metrics import mathematics
+from redrive.services.metrics.gatherer import CELLS_MAX
+from redrive.services.metrics.lambdas import NAMESPACE as LAMBDA
 from redrive.services.metrics.model import METRICS, NAMESPACE
+from redrive.services.metrics.operations.gathered import NAMES_MAX
 from redrive.services.metrics.operations.queries import QUERIES_MAX, ROWS_MAX
 from redrive.services.metrics.rules import (
     ACTIVE_MS,
@@ -17,6 +20,7 @@ from redrive.services.metrics.rules import (
     MINUTES_AGE_MS,
     POINTS_MAX,
 )
+from redrive.services.metrics.spreads import VALUES_MAX
 from redrive.services.metrics.statistics import LISTED_MS, SIMPLE
 from redrive.services.registry import Registry
 from redrive.wire.endpoint import Endpoint
@@ -31,8 +35,10 @@ _NOTES = {
     "NumberOfMessagesDeleted": "Counts receipt handles taken, repeated ones too, as with AWS.",
     "NumberOfEmptyReceives": "kill -9 loses the count of at most a minute.",
 }
-_NAMESPACE = Fact("honoured", f"{NAMESPACE}; any other holds nothing.")
-_DIMENSIONS = Fact("honoured", "QueueName; with any other there is no data.")
+_NAMESPACE = Fact("honoured", f"{NAMESPACE}, AWS/Lambda, and clients' own; others hold nothing.")
+_DIMENSIONS = Fact("honoured", "Exactly those of the metric: of queues, QueueName.")
+_NO_ENTITY = Fact("label", "There are no entities.")
+_ENTITY = "EntityMetricData[]"
 _QUERY = "MetricDataQueries[]."
 MEMBERS = {
     ("GetMetricData", f"{_QUERY}MetricStat.Metric.Namespace"): _NAMESPACE,
@@ -40,7 +46,18 @@ MEMBERS = {
     ("ListMetrics", "Namespace"): _NAMESPACE,
     ("GetMetricData", f"{_QUERY}MetricStat.Metric.Dimensions[]"): _DIMENSIONS,
     ("GetMetricStatistics", "Dimensions[]"): _DIMENSIONS,
-    ("ListMetrics", "Dimensions[]"): _DIMENSIONS,
+    ("ListMetrics", "Dimensions[]"): Fact("honoured", "Those that a metric must have."),
+    ("PutMetricData", "Namespace"): Fact("honoured", "Any that does not begin with AWS/."),
+    ("PutMetricData", "MetricData[].StorageResolution"): Fact(
+        "label", "1 is kept by the minute, as 60 is."
+    ),
+    ("PutMetricData", "StrictEntityValidation"): Fact("label", "There are no entities."),
+    ("PutMetricData", f"{_ENTITY}.MetricData[].StorageResolution"): Fact(
+        "label", "1 is kept by the minute, as 60 is."
+    ),
+    ("PutMetricData", f"{_ENTITY}.Entity"): _NO_ENTITY,
+    ("PutMetricData", f"{_ENTITY}.Entity.KeyAttributes{{}}"): _NO_ENTITY,
+    ("PutMetricData", f"{_ENTITY}.Entity.Attributes{{}}"): _NO_ENTITY,
     ("GetMetricData", "MetricDataQueries[]"): Fact("honoured", f"1 to {QUERIES_MAX}."),
     ("GetMetricData", f"{_QUERY}MetricStat.Stat"): Fact(
         "honoured", f"{', '.join(SIMPLE)}, p0 to p100; others are refused with ValidationError."
@@ -75,14 +92,17 @@ def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
         for name, metric in METRICS.items()
     )
     return (
-        f"# CloudWatch\n\nThe metrics of queues, recorded once a minute. Protocols: {protocols}."
+        "# CloudWatch\n\nThe metrics of queues, functions and event source mappings, recorded once"
+        f" a minute, and clients' own. Protocols: {protocols}."
         " The same figures, at once, are at `GET /metrics` in Prometheus' text format.\n\n"
         f"Served: {', '.join(served)}.\n\n"
         f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
         "## Members of requests\n\nA label is checked and changes nothing.\n\n"
         + table(("operation", "member", "", "what there is to say"), treated)
-        + f"\n## Metrics\n\nIn the namespace {NAMESPACE}, with the dimension QueueName.\n\n"
+        + f"\n## Metrics of queues\n\nIn the namespace {NAMESPACE}, by QueueName.\n\n"
         + table(("metric", "unit", "who has it", "what differs"), metrics)
+        + "\n## Metrics of functions\n\n"
+        + bullets(_functions())
         + "\n## What differs from AWS\n\n"
         + bullets(_differences())
     )
@@ -90,7 +110,7 @@ def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
 
 def _differences() -> Iterator[str]:
     functions = sorted({*mathematics._FUNCTIONS, "FILL", "METRICS"} - {"neg"})
-    yield "Only queues have metrics: there is no PutMetricData, and functions have none yet."
+    yield "There are no alarms, dashboards, metric streams or insight rules."
     yield (
         f"Minutes are kept for {MINUTES_AGE_MS // DAY_MS} days, then five minutes to"
         f" {FIVES_AGE_MS // DAY_MS} days and hours to {HOURS_AGE_MS // DAY_MS}, as with AWS, while"
@@ -106,12 +126,15 @@ def _differences() -> Iterator[str]:
         " resolution."
     )
     yield (
-        "What was counted is told once, over crashes too. The gauges of a minute in which the"
-        " server did not run are missing, and not zero."
+        "What was counted of queues is told once, over crashes too. The gauges of a minute in which"
+        " the server did not run are missing, and not zero."
     )
     yield (
-        "A percentile is the nearest rank (a guess). It is missing where the samples are not known,"
-        " in rolled up periods and of SentMessageSize, unless all of them were alike."
+        "A percentile is the nearest rank (a guess). It is missing where the samples are not known:"
+        " of queues in rolled up periods and of SentMessageSize, and of statistic sets, unless all"
+        f" were alike. Of functions and clients' metrics at most {VALUES_MAX} values are kept of a"
+        " minute: where there were more, those within a percent of each other, or further if need"
+        " be, are one."
     )
     yield (
         "Metric math: + - * / ^, comparisons, AND, OR, and " + ", ".join(functions) + "."
@@ -122,3 +145,24 @@ def _differences() -> Iterator[str]:
         " ValidationError."
     )
     yield "The texts of most refusals are guesses; their codes are those of the operations."
+
+
+def _functions() -> Iterator[str]:
+    yield (
+        f"In the namespace {LAMBDA}: Invocations, Errors, Throttles, Duration,"
+        " ConcurrentExecutions, UnreservedConcurrentExecutions, AsyncEventsReceived,"
+        " AsyncEventAge, AsyncEventsDropped, DeadLetterErrors, DestinationDeliveryFailures."
+    )
+    yield (
+        "Each for the account, by FunctionName, by FunctionName and Resource, and for an alias by"
+        " FunctionName, Resource and ExecutedVersion."
+    )
+    yield (
+        "Of event source mappings with EventCount, by EventSourceMappingUUID: PolledEventCount,"
+        " FilteredOutEventCount, InvokedEventCount, FailedInvokeEventCount, DeletedEventCount."
+    )
+    yield (
+        "They are counted in memory and written once a minute: kill -9 costs those of the minute."
+        f" Of one minute {CELLS_MAX:,} metrics are counted, and {NAMES_MAX:,} are kept in all."
+    )
+    yield "Not recorded: IteratorAge, RecursiveInvocationsDropped, PostRuntimeExtensionsDuration."

@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.cloudwatch_page import cloudwatch_page
+from tests.docs.logs_page import logs_page
 from tests.docs.sqs_page import sqs_page
 from tests.docs.tables import FIFO_ARN, HEAD, NOBODY, split, table
 
 from redrive.app import STATEMENTS
 from redrive.core.errors import ServiceError
+from redrive.core.mint import Mint
+from redrive.core.time import Millis
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.labels import LABELS
+from redrive.services.functions.operations.unoffered import UNOFFERED
 from redrive.services.functions.room import Functions
 from redrive.services.identity import operations as identity
+from redrive.services.identity.room import Identity
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.room import Mappings
+from redrive.services.mappings.settings import LABELS as MAPPING_LABELS
 from redrive.services.mappings.settings import parse_source, refuse_unsupported
 from redrive.services.metrics import operations as metrics
 from redrive.services.metrics.room import Metrics
@@ -30,6 +36,9 @@ from redrive.services.queues import operations as queues
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
 from redrive.services.stacks.resources import labels, refusals
+from redrive.services.telemetry import cloudwatch as logs
+from redrive.services.telemetry.book import LogBook
+from redrive.services.telemetry.room import Telemetry
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 from redrive.wire.endpoint import Endpoint
@@ -53,7 +62,10 @@ def registered() -> Registry:
         functions.register(registry, Functions(CodeStore(Path(folder) / "code"), _Zeros()))
         mappings.register(registry, Mappings(_Zeros()))
         metrics.register(registry, Metrics())
-        identity.register(registry)
+        book = LogBook(f"{folder}/telemetry.db")
+        logs.register(registry, Telemetry(book, Millis(0)))
+        book.close()
+        identity.register(registry, Identity(_Zeros(), Mint(bytes(32))))
         store.commit(1)
         store.close()
         return registry
@@ -72,27 +84,61 @@ OPEN = (
     ("maxReceiveCount", "1 to 1,000; the API reference gives no upper bound."),
     ("GetFunction's Location", "A file:// path to the unpacked code, not a signed URL."),
     ("ScalingConfig, idle pollers", "Concurrency falls back to 5 at the pace at which it grew."),
+    (
+        "FilterCriteria, bodies that are a JSON number or text",
+        "They are JSON, so that a pattern for plain text does not match them.",
+    ),
+    (
+        "FilterCriteria, wildcards that are too complex",
+        "No pattern is: they are matched in bounded time, and AWS's limit is not published.",
+    ),
+    (
+        "More than five filters; a window or a large batch of a FIFO queue; provisioned pollers"
+        " with MaximumConcurrency",
+        "Refused; the texts are guesses.",
+    ),
+    (
+        "A receive of a FIFO queue that is too large for one event",
+        "What does not fit waits for the first part, and is left to its visibility timeout when"
+        " that is not processed.",
+    ),
+    (
+        "Provisioned pollers",
+        "Ten concurrent invocations each; AWS's limits of 1 MB and ten polls a second are not"
+        " emulated.",
+    ),
+    (
+        "FailedInvokeEventCount",
+        "Counts the messages of every try that failed: refused, throttled, an error, or named in"
+        " batchItemFailures.",
+    ),
 )
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of each page."""
     registry = registered()
-    endpoint = Endpoint(("sqs", "lambda", "sts", "cloudwatch"))
+    endpoint = Endpoint(("sqs", "lambda", "sts", "cloudwatch", "logs"))
     yield "sqs.md", HEAD + sqs_page(registry, endpoint)
     yield "cloudwatch.md", HEAD + cloudwatch_page(registry, endpoint)
+    yield "logs.md", HEAD + logs_page(registry, endpoint)
     yield "lambda.md", HEAD + _lambda(registry, endpoint)
     yield "templates.md", HEAD + _templates()
 
 
 def _lambda(registry: Registry, endpoint: Endpoint) -> str:
     served, missing = split("lambda", registry, endpoint)
-    rows = ((label.member, label.treatment, label.sentence) for label in LABELS)
+    served = [name for name in served if name not in UNOFFERED]
+    unknown = f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
+    rows = [(label.member, label.treatment, label.sentence) for label in LABELS]
+    rows += [(f"{name} of an event source mapping", *told) for name, *told in MAPPING_LABELS]
     return (
         "# Lambda\n\nREST-JSON, functions in Python, event source mappings from SQS.\n\n"
         f"Served: {', '.join(served)}.\n\n"
-        f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
-        "## Members that are not acted on\n\n"
+        f"{unknown if missing else ''}"
+        "## Operations that are refused with InvalidParameterValueException\n\n"
+        + table(("operation", "why"), sorted(UNOFFERED.items()))
+        + "\n## Members that are not acted on\n\n"
         + table(("member", "treatment", "what happens"), rows)
         + "\n## Members of event source mappings that are refused\n\n"
         + table(("member", "error", "text"), _refused_of_mappings(endpoint))
@@ -106,14 +152,12 @@ def _refused_of_mappings(endpoint: Endpoint) -> Iterator[tuple[str, str, str]]:
     given = endpoint.model("lambda").operation("CreateEventSourceMapping").input
     assert given is not None
     for name, member in sorted(given.members.items()):
-        told, sample = name, _sample(member.shape)
-        if name == "EventSourceArn":
-            told, sample = f"{name} of a FIFO queue", FIFO_ARN
+        sample = FIFO_ARN if name == "EventSourceArn" else _sample(member.shape)
         try:
             refuse_unsupported({name: sample})
             parse_source({"EventSourceArn": _QUEUE_ARN, name: sample}, NOBODY)
         except ServiceError as error:
-            yield told, error.code, error.message
+            yield name, error.code, error.message
 
 
 def _sample(shape: Shape) -> Any:

@@ -15,12 +15,14 @@ from typing import Any
 
 from redrive.app import OWN_MODELS, STATEMENTS
 from redrive.core.effects import Caller, Ran, Run
+from redrive.core.mint import Mint
 from redrive.core.time import NEVER, Millis
 from redrive.services.dispatch import Dispatch
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.room import Functions
 from redrive.services.identity import operations as identity
+from redrive.services.identity.room import Identity
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.room import Mappings
 from redrive.services.metrics import operations as metrics
@@ -81,7 +83,7 @@ class Target:
         queues.register(registry, Queues(self.store, chance))
         functions.register(registry, Functions(CodeStore(folder / "code"), chance))
         mappings.register(registry, Mappings(chance))
-        identity.register(registry)
+        identity.register(registry, Identity(chance, Mint(bytes(32))))
         metrics.register(registry, Metrics())
         self.store.commit(self.now_ms)
         self.dispatch = Dispatch(
@@ -94,7 +96,7 @@ class Target:
             fault=self.faults.append,
         )
         self.front = Front(
-            Endpoint(("sqs", "lambda", "sts", "cloudwatch", "redrive"), OWN_MODELS),
+            Endpoint(("sqs", "lambda", "sts", "iam", "cloudwatch", "redrive"), OWN_MODELS),
             self.dispatch,
             Guard(frozenset(), frozenset()),
             stir=lambda: None,

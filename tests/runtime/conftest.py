@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import selectors
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from bootstraps import put_files
 
 from redrive.core.effects import Environment, Ran, Run
 from redrive.core.time import Millis
@@ -147,9 +147,34 @@ class World:
         layers: tuple[str, ...] = (),
     ) -> Environment:
         """Write a function's only module and return its environment."""
+        return self.program(
+            {"app.py": code},
+            name=name,
+            handler=handler,
+            timeout_ms=timeout_ms,
+            memory_mb=memory_mb,
+            runtime=runtime,
+            revision=revision,
+            variables=variables,
+            layers=layers,
+        )
+
+    def program(
+        self,
+        files: dict[str, str],
+        *,
+        runtime: str,
+        name: str = "f",
+        handler: str = "app.handler",
+        timeout_ms: int = 20_000,
+        memory_mb: int = 512,
+        revision: str = "1",
+        variables: dict[str, str] | None = None,
+        layers: tuple[str, ...] = (),
+    ) -> Environment:
+        """Write a function's files and return its environment; a bootstrap can be executed."""
         path = self.folder / f"{name}-{revision}"
-        path.mkdir(exist_ok=True)
-        (path / "app.py").write_text(textwrap.dedent(code))
+        put_files(path, files)
         return Environment(
             function_arn=f"arn:aws:lambda:eu-west-1:000000000000:function:{name}",
             function_name=name,

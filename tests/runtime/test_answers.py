@@ -312,9 +312,9 @@ def test_memory_used_is_told(world):
 
 def test_a_runtime_that_is_not_python(world):
     """A runtime that cannot run here answers with a sentence, and does not wait."""
-    ran = world.run(world.function("", runtime="nodejs22.x"))
+    ran = world.run(world.function("", runtime="java21"))
     assert body(ran)["errorType"] == "Runtime.InvalidEntrypoint"
-    assert "nodejs22.x" in body(ran)["errorMessage"]
+    assert "java21" in body(ran)["errorMessage"]
 
 
 def test_answer_of_a_process_that_ends_at_once(world):

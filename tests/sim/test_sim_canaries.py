@@ -21,6 +21,7 @@ from redrive.sim.checkers import Checker
 from redrive.sim.evidence import Violation
 from redrive.sim.faults import CrashingStore
 from redrive.sim.judge import Judge
+from redrive.sim.mapping_checkers import MappingAccounting
 from redrive.store import log, opening, sqlite
 from redrive.store.store import StoreFailed
 
@@ -214,7 +215,7 @@ def test_mapping_accounting_finds_planted_fault(
 ) -> None:
     """What a mapping polls, invokes and settles must add up."""
     MAPPED[fault](monkeypatch)
-    find("mapping accounting", [checkers.MappingAccounting], has_mappings=True)
+    find("mapping accounting", [MappingAccounting], has_mappings=True)
 
 
 ORACLES: dict[str, tuple[str, Plant]] = {

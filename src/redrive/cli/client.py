@@ -12,6 +12,7 @@ import base64
 import configparser
 import http.client
 import re
+import select
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +61,7 @@ class Invoked(NamedTuple):
     error: str | None
     log: str
     request_id: str
+    version: str = ""  # the one that was run
 
 
 class Place(NamedTuple):
@@ -137,6 +139,7 @@ class Client:
     def __init__(self, place: Place, answer_s: float = ANSWER_S_MAX) -> None:
         """Connect to nothing yet. Raises NoServer for an endpoint that is no address."""
         self.place = place
+        self.is_asking = False
         parts = urlsplit(place.endpoint)
         if parts.scheme != "http" or not parts.hostname:
             raise NoServer(f"{place.endpoint} is not an address like {DEFAULT_ENDPOINT}")
@@ -145,25 +148,55 @@ class Client:
     def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         """Ask for an operation. Raises Refusal, NoServer. Parameters that are None are left out."""
         given = {name: value for name, value in params.items() if value is not None}
-        headers = {
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": f"{_PREFIXES[service]}.{operation}",
-        }
-        content = orjson.dumps(given)
+        content, headers = orjson.dumps(given), _target(service, operation)
         status, _headers, body = self._ask("POST", "/", content, headers, service)
-        told = _object(body)
-        if status >= 300:
-            code = str(told.get("__type", status)).rpartition("#")[2]
-            raise Refusal(code, str(told.get("message", told.get("Message", ""))), status)
-        return told
+        return _answer(status, body)
 
-    def invoke(self, function_name: str, event: bytes, *, with_log: bool = False) -> Invoked:
-        """Invoke a function and wait for its answer. Raises Refusal, NoServer."""
+    def begin(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
+        """Ask for an operation, and do something else until `is_answered`. Raises NoServer."""
+        assert not self.is_asking
+        headers = _target(service, operation)
+        content = orjson.dumps(params)
+        try:
+            self._send("POST", "/", content, headers, service)
+        except (http.client.HTTPException, OSError) as error:
+            self._connection.close()
+            raise NoServer(self._nobody(error)) from error
+        self.is_asking = True
+
+    def is_answered(self) -> bool:
+        """Tell whether `finish` need not wait, be it that the server has gone."""
+        sock = self._connection.sock
+        return sock is None or bool(select.select([sock], [], [], 0)[0])
+
+    def finish(self) -> dict[str, Any]:
+        """Return the answer to what was begun. Raises Refusal, NoServer."""
+        self.is_asking = False
+        try:
+            response = self._connection.getresponse()
+            return _answer(response.status, response.read())
+        except (http.client.HTTPException, OSError) as error:
+            self._connection.close()
+            raise NoServer(self._nobody(error)) from error
+
+    def invoke(
+        self,
+        function_name: str,
+        event: bytes,
+        *,
+        with_log: bool = False,
+        qualifier: str | None = None,
+        is_async: bool = False,
+    ) -> Invoked:
+        """Invoke a function, and wait for its answer unless is_async. Raises Refusal, NoServer."""
         headers = {
             "Content-Type": "application/json",
             "X-Amz-Log-Type": "Tail" if with_log else "None",
+            "X-Amz-Invocation-Type": "Event" if is_async else "RequestResponse",
         }
         path = f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations"
+        if qualifier is not None:
+            path += f"?Qualifier={quote(qualifier, safe='')}"
         status, answered, body = self._ask("POST", path, event, headers, "lambda")
         if status >= 300:
             told = _object(body)
@@ -171,16 +204,20 @@ class Client:
             raise Refusal(code, str(told.get("message", told.get("Message", ""))), status)
         log = base64.b64decode(answered.get("X-Amz-Log-Result", "")).decode("utf-8", "replace")
         request_id = answered.get("x-amzn-RequestId", "")
-        return Invoked(body, answered.get("X-Amz-Function-Error"), log, request_id)
+        version = answered.get("X-Amz-Executed-Version", "")
+        return Invoked(body, answered.get("X-Amz-Function-Error"), log, request_id, version)
+
+    def show(self, path: str) -> dict[str, Any] | None:
+        """Return what Lambda's API has at a path, or None for what is not there. Raises Refusal."""
+        status, _headers, body = self._ask("GET", path, b"", {}, "lambda")
+        told = _object(body)
+        if status not in (200, 404):
+            raise Refusal(str(status), str(told.get("message", told.get("Message", ""))), status)
+        return told if status == 200 else None
 
     def has_function(self, function_name: str) -> bool:
         """Tell whether a function exists. Raises Refusal for what is no function's name."""
-        path = f"/2015-03-31/functions/{quote(function_name, safe='')}"
-        status, _headers, body = self._ask("GET", path, b"", {}, "lambda")
-        if status not in (200, 404):
-            told = _object(body)
-            raise Refusal(str(status), str(told.get("message", told.get("Message", ""))), status)
-        return status == 200
+        return self.show(f"/2015-03-31/functions/{quote(function_name, safe='')}") is not None
 
     def health(self) -> dict[str, Any]:
         """Return what the server says of itself. Raises NoServer."""
@@ -204,13 +241,8 @@ class Client:
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Send one request, signed for a service unless it is None."""
         is_reused = self._connection.sock is not None
-        sent = {name.lower(): value for name, value in headers.items()}
-        sent["host"] = urlsplit(self.place.endpoint).netloc.rpartition("@")[2]
-        if service is not None:
-            request = Request(method, path, sent, body)
-            sent |= sign(request, self._key, self.place.region, service, Millis(wall_ms()))
         try:
-            self._connection.request(method, path, body or None, sent)
+            self._send(method, path, body, headers, service)
             response = self._connection.getresponse()
             return response.status, response.headers, response.read()
         except (http.client.HTTPException, OSError) as error:
@@ -221,6 +253,21 @@ class Client:
             ):  # closed while it was idle: nothing was heard of this request
                 return self._ask(method, path, body, headers, service)
             raise NoServer(self._nobody(error)) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        service: str | None,
+    ) -> None:
+        sent = {name.lower(): value for name, value in headers.items()}
+        sent["host"] = urlsplit(self.place.endpoint).netloc.rpartition("@")[2]
+        if service is not None:
+            request = Request(method, path, sent, body)
+            sent |= sign(request, self._key, self.place.region, service, Millis(wall_ms()))
+        self._connection.request(method, path, body or None, sent)
 
     def _nobody(self, error: Exception) -> str:
         endpoint = self.place.endpoint
@@ -237,6 +284,21 @@ class Client:
     def _key(self) -> Key:
         place = self.place
         return place.key or Key(place.account, SECRET, place.account)
+
+
+def _target(service: str, operation: str) -> dict[str, str]:
+    return {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": f"{_PREFIXES[service]}.{operation}",
+    }
+
+
+def _answer(status: int, body: bytes) -> dict[str, Any]:
+    told = _object(body)
+    if status >= 300:
+        code = str(told.get("__type", status)).rpartition("#")[2]
+        raise Refusal(code, str(told.get("message", told.get("Message", ""))), status)
+    return told
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -119,6 +119,8 @@ def _words(event: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     if kind == "redriven":
         return f"to {_last(detail.get('destination'))} as {detail.get('new')}"
     if kind == "deleted":
+        if detail.get("reason") == "filtered":
+            return f"from {queue}: no filter of its mapping lets it through"
         by = f" (request {detail['request']})" if detail.get("request") else ""
         return f"from {queue}{by}"
     if kind == "expired":

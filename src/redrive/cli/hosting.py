@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from redrive.cli.client import ANSWER_S_MAX, Client, NoServer, Place, holder
@@ -31,17 +31,30 @@ class HostError(Exception):
 class Host:
     """One server, ours to stop or not."""
 
-    def __init__(self, data: Path, port: int, place: Place) -> None:
-        """Find the server of a data directory, or start one; it need not be ready yet."""
+    def __init__(
+        self,
+        data: Path,
+        port: int,
+        place: Place,
+        *,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        home: Path | None = None,
+    ) -> None:
+        """Find the server of a data directory, or start one; it need not be ready yet.
+
+        options, environment and home, the folder that it runs in (ours when they are None), are for
+        one that is started.
+        """
         self._data = data
         self._place = place
         self._process: ServerProcess | None = None
         self.endpoint = _running(data, place)
         if self.endpoint is None:
             command = [sys.executable, "-m", "redrive", "serve", "--data", str(data)]
-            command += ["--log-format", "text", "--port", str(port)]
+            command += ["--log-format", "text", "--port", str(port), *options]
             try:
-                self._process = ServerProcess(command, data / LOG)
+                self._process = ServerProcess(command, data / LOG, environment, home)
             except OSError as error:
                 raise HostError(f"the server cannot be started: {error}") from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from redrive.cli.asking import print_json
 from redrive.cli.client import Client
-from redrive.cli.functions import is_platform_line
+from redrive.cli.logs import is_platform_line
 from redrive.cli.screen import Part, clock_time, duration, say
 
 _ACTIONS = {
@@ -24,13 +24,27 @@ class LiveView:
 
     def __init__(self, client: Client, as_json: bool) -> None:
         self._client = client
+        self._listener = Client(client.place)  # it waits while the other asks for something
         self._as_json = as_json
         self._cursors = _cursors(client.call("redrive", "ReadEvents"))
         self.names: dict[str, str] = {}
 
     def show(self, wait_s: float) -> None:
         """Print what has come since the last time, or what comes first within some seconds."""
-        told = self._client.call("redrive", "ReadEvents", **self._cursors, WaitSeconds=wait_s)
+        self._print(self._client.call("redrive", "ReadEvents", **self._cursors, WaitSeconds=wait_s))
+
+    def show_if_told(self, wait_s: float) -> None:
+        """Print what has come, if the server has told of anything; it is left waiting for more.
+
+        wait_s: how long one wait at the server may be.
+        """
+        if not self._listener.is_asking:
+            params = {**self._cursors, "WaitSeconds": wait_s}
+            self._listener.begin("redrive", "ReadEvents", params)
+        elif self._listener.is_answered():
+            self._print(self._listener.finish())
+
+    def _print(self, told: Mapping[str, Any]) -> None:
         self._cursors = _cursors(told)
         items = [(event["AtMs"], 1, event) for event in told["Events"]]
         items += [(log["AtMs"], 0, log) for log in told["Logs"]]

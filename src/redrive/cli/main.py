@@ -12,12 +12,14 @@ import redrive
 _COMMANDS = {
     "up": ("redrive.cli.up", "Run a template on this machine, and show what happens."),
     "serve": ("redrive.cli.serve", "Run the server alone, in the foreground."),
+    "check": ("redrive.cli.check", "Find what has cost others messages, before it does."),
     "queues": ("redrive.cli.queues", "Show the queues and how many messages they hold."),
     "messages": ("redrive.cli.queues", "Look at a queue's messages without receiving them."),
     "explain": ("redrive.cli.explain", "Tell what happened to a message, from its sending on."),
     "move": ("redrive.cli.move", "Move a dead-letter queue's messages back, and wait for it."),
-    "logs": ("redrive.cli.functions", "Show what a function wrote."),
-    "invoke": ("redrive.cli.functions", "Invoke a function and print its answer."),
+    "logs": ("redrive.cli.logs", "Show what functions wrote, merged."),
+    "invoke": ("redrive.cli.invoke", "Invoke a function and print its answer."),
+    "events": ("redrive.cli.invoke", "Print a sample event, as services hand it to functions."),
     "verify": ("redrive.cli.verify", "Read all of a stopped store, and say what is damaged."),
 }
 """Each command's module and what the list of commands says of it, so that the list loads none."""

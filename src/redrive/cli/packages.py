@@ -1,15 +1,17 @@
-"""A function's code becomes a folder that never changes: its files, and what requirements.txt asks
-for.
+"""A function's code becomes a folder that never changes: its files, and what it asks for.
 
 Folders are named by their content, so that equal code is packaged once and changed code gets a new
-name. Not here: starting a process (`run` is given) and choosing an interpreter.
+name. What has not changed is neither read nor copied again: a Builder remembers the files that it
+has read, and links those that a package of it has already. Not here: starting a process (`run` is
+given), choosing an interpreter, and how a tool is called (`installing`).
 
-    <cache>/requirements/<hash>/    what one requirements.txt installs for one Python version
+    <cache>/requirements/<hash>/    what one requirements.txt or package.json installs
     <cache>/packages/<hash>/        that, with the code on top
 
 Invariants:
 1. A folder under its final name is complete: it is built beside it, synced and renamed.
 2. A crash leaves at most a folder whose name ends in .tmp, which the next build removes.
+3. A file of a package is never written to: others are links to it.
 """
 
 from __future__ import annotations
@@ -17,43 +19,69 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import zipfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
+from redrive.cli.installing import Installer, PackageError, Progress, Recipe, find_recipe
 from redrive.services.stacks.archive import zip_bytes
+
+__all__ = [
+    "Builder",
+    "Installer",
+    "Package",
+    "PackageError",
+    "Progress",
+    "build_package",
+    "is_left_out",
+]
 
 ZIP_BYTES_MAX = 52_428_800
 """The largest zip that CreateFunction takes (AWS: Lambda quotas, "Deployment package")."""
-LEFT_OUT = frozenset({".aws-sam", ".git", ".redrive", ".venv", "__pycache__"})
-TOOL_LINES_MAX = 15  # of what a failed tool said last; enough for the reason, few enough to be read
+LEFT_OUT = frozenset(
+    {
+        ".DS_Store",
+        ".aws-sam",
+        ".git",
+        ".hypothesis",
+        ".idea",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".redrive",
+        ".ruff_cache",
+        ".tox",
+        ".venv",
+        ".vscode",
+        "__pycache__",
+    }
+)
+SCRATCH_ENDINGS = (".pyc", ".pyo", ".swo", ".swp", ".swx", "~")
+"""Of what editors and interpreters leave beside the code."""
+SYNC_EACH_MAX = 32
+"""Up to so many new files are synced one by one, more by one sync of everything."""
 
-Entry = tuple[str, bytes, bool]  # path with slashes, content, whether it may be executed
-Progress = Callable[[str], None]
-Run = Callable[[list[str], Progress], int]
-"""Runs a command, gives each line that it writes to the second, returns its exit code."""
+
+class Entry(NamedTuple):
+    """A file of the code. content: of one in a zip file, while it is wanted; file: of any other."""
+
+    name: str  # with slashes
+    sha256: str
+    executable: bool
+    content: bytes | None
+    file: Path | None
 
 
-class PackageError(Exception):
-    """Code that cannot be packaged, told to the person whose code it is."""
+class _Seen(NamedTuple):
+    """What tells that a file was not written to since, and what was in it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Installer:
-    """How requirements are installed. uv: its path, or None to use the interpreter's own pip.
-
-    python: the version of the interpreter (`3.12`), since the same requirements install
-    differently.
-    """
-
-    interpreter: str
-    python: str
-    run: Run
-    uv: str | None = None
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+    inode: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +96,7 @@ class Package:
 
     def zip_bytes(self) -> bytes | None:
         """Return the folder as a zip, always the same, or None when it is too large to be sent."""
-        files = list(_files(self.path, frozenset()))
+        files = list(_files(self.path, is_code=False))
         # A zip that much smaller than its content does not happen with code: do not try.
         if sum(file.stat().st_size for _, file in files) > 8 * ZIP_BYTES_MAX:
             return None
@@ -79,152 +107,223 @@ class Package:
 def build_package(
     source: Path, cache: Path, installer: Installer, progress: Progress = lambda _: None
 ) -> Package:
-    """Return the package of a folder, a zip file or a single file, building it when it is new.
-
-    requirements.txt at the top of a folder is installed once for its content and Python version
-    (its -r and -c files counted; a local path in it is not watched). A zip is taken as complete, as
-    on AWS. Raises PackageError, with the last lines of the tool when an installation failed.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
-    cache = cache.resolve()
-    _sweep(cache)
-    if not source.exists():
-        raise PackageError(f"there is no code at {source}")
-    requirements = source / "requirements.txt"
-    installed = None
-    try:
-        if source.is_dir() and requirements.is_file() and _wanted(requirements):
-            installed = _install(requirements, cache / "requirements", installer, progress)
-        # Hashed before it is copied, so that what is there already costs no copy; and hashed again
-        # as it is copied, so that an editor saving in between cannot give it a wrong name.
-        digest = _digest(_entries(source, cache), installed)
-        if not (cache / "packages" / digest).is_dir():
-            digest = _build(source, cache, installed)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise PackageError(f"{source} cannot be packaged: {error}") from error
-    return Package(cache / "packages" / digest, digest)
+    """Return the package of a folder, a zip file or a single file, as `Builder.build` does."""
+    return Builder(cache).build(source, installer, progress)
 
 
-def _build(source: Path, cache: Path, installed: Path | None) -> str:
-    """Put installed packages, and the code on top, into a folder; return its name, their hash."""
-    scratch = _scratch(cache / "packages", "build")
-    try:
-        if installed is not None:
-            shutil.copytree(installed, scratch, dirs_exist_ok=True)
-        digest = _digest(_written(_entries(source, cache), scratch), installed)
-        _settle(scratch, cache / "packages" / digest)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return digest
+class Builder:
+    """Builds packages in one cache."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._seen: dict[Path, _Seen] = {}
+        self._places: dict[tuple[str, bool], Path] = {}  # by content and mode, in a package
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Read files again though they look as before: a clock's tick is longer than a save."""
+        for path in paths:
+            self._seen.pop(path, None)
+
+    def build(
+        self,
+        source: Path,
+        installer: Installer,
+        progress: Progress = lambda _: None,
+        *,
+        make: str = "",
+        below: str = "",
+        installs: bool = True,
+    ) -> Package:
+        """Return the package of a folder, a zip file or a single file, building it when it is new.
+
+        requirements.txt at the top of a folder is installed once for its content and Python version
+        (its -r and -c files counted; a local path in it is not watched), package.json when there is
+        no node_modules beside it. A zip is taken as complete, as on AWS. make: the target of the
+        folder's Makefile that makes the code. below: the folder of the package in which all of it
+        is put; installs: whether anything is installed (a layer may not). Raises PackageError, with
+        the last lines of the tool when it failed.
+        """
+        self._cache.mkdir(parents=True, exist_ok=True)
+        cache = self._cache = self._cache.resolve()
+        _sweep(cache)
+        if not source.exists():
+            raise PackageError(f"there is no code at {source}")
+        try:
+            if make:
+                source = self._made(source, installer, progress, make)
+            recipe = find_recipe(source, installer) if installs else None
+            installed = None if recipe is None else _install(recipe, cache, installer, progress)
+            prefix = f"{below}/" if below else ""
+            # Hashed before it is copied, so that what is there already costs no copy; and what is
+            # new is hashed again as it is copied, so that an editor saving in between cannot give
+            # it a wrong name.
+            entries = [each._replace(content=None) for each in self._entries(source, prefix)]
+            digest = _digest(entries, installed)
+            if (cache / "packages" / digest).is_dir():
+                self._remember(entries, cache / "packages" / digest)
+            else:
+                digest = self._build(source, installed, prefix)
+        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise PackageError(f"{source} cannot be packaged: {error}") from error
+        return Package(cache / "packages" / digest, digest)
+
+    def _made(self, source: Path, installer: Installer, progress: Progress, make: str) -> Path:
+        """Return the folder that a Makefile's target fills, run once for equal sources.
+
+        The sources are copied first, as SAM does, so that nothing is made among them.
+        """
+        digest = hashlib.sha256(
+            f"{make}\0{_digest(self._entries(source), None)}".encode()
+        ).hexdigest()
+        target = self._cache / "requirements" / digest
+        if not target.is_dir():
+            copied, scratch = _scratch(self._cache, "make"), _scratch(target.parent, digest)
+            try:
+                for _entry, _is_new in self._written(self._entries(source), copied):
+                    pass
+                where = [f"ARTIFACTS_DIR={scratch}", make]
+                command = ["make", "--no-print-directory", "-C", str(copied), *where]
+                installer.carry_out(command, source / "Makefile", progress)
+                _settle(scratch, target, None)
+            finally:
+                shutil.rmtree(copied, ignore_errors=True)
+                shutil.rmtree(scratch, ignore_errors=True)
+        return target
+
+    def _build(self, source: Path, installed: Path | None, prefix: str) -> str:
+        """Put what is installed, and the code on top, into a folder; return its name, a hash."""
+        scratch = _scratch(self._cache / "packages", "build")
+        try:
+            if installed is not None:
+                shutil.copytree(
+                    installed,
+                    scratch / prefix,
+                    symlinks=True,
+                    copy_function=_link,
+                    dirs_exist_ok=True,
+                )
+            placed = list(self._written(self._entries(source, prefix), scratch))
+            entries = [entry for entry, _is_new in placed]
+            digest = _digest(entries, installed)
+            target = self._cache / "packages" / digest
+            _settle(scratch, target, [scratch / each.name for each, is_new in placed if is_new])
+            self._remember(entries, target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return digest
+
+    def _remember(self, entries: Iterable[Entry], package: Path) -> None:
+        for entry in entries:
+            self._places[entry.sha256, entry.executable] = package / entry.name
+
+    def _entries(self, source: Path, prefix: str = "") -> Iterator[Entry]:
+        """Yield the files of the code, always in the same order."""
+        if source.is_dir():
+            for name, file in _files(source, is_code=True, cache=self._cache, prefix=prefix):
+                yield self._entry(name, file)
+        elif zipfile.is_zipfile(source):
+            with zipfile.ZipFile(source) as archive:
+                for each in archive.infolist():
+                    if not each.is_dir():
+                        content, mode = archive.read(each), each.external_attr >> 16
+                        yield Entry(each.filename, _sha(content), bool(mode & 0o100), content, None)
+        else:
+            yield self._entry(source.name, source)
+
+    def _entry(self, name: str, file: Path) -> Entry:
+        """Return a file, read unless it is known as it stands."""
+        stat = file.stat()
+        marks = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+        executable = bool(stat.st_mode & 0o100)
+        seen = self._seen.get(file)
+        if seen is not None and seen[:4] == marks:
+            return Entry(name, seen.sha256, executable, None, file)
+        digest = _sha(file.read_bytes())
+        self._seen[file] = _Seen(*marks, digest)
+        return Entry(name, digest, executable, None, file)
+
+    def _written(self, entries: Iterable[Entry], target: Path) -> Iterator[tuple[Entry, bool]]:
+        """Put entries below `target`; yield each as it was put there, and whether it is no link."""
+        root = target.resolve()
+        for entry in entries:
+            place = (root / entry.name).resolve()
+            if not place.is_relative_to(root):
+                raise PackageError(f"{entry.name} points out of the package")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)  # a link to what is installed: not to be written to
+            known = self._places.get((entry.sha256, entry.executable))
+            if known is not None and known.is_file():
+                _link(known, place)
+                yield entry._replace(content=None), False
+                continue
+            content = entry.file.read_bytes() if entry.file is not None else entry.content
+            assert content is not None
+            place.write_bytes(content)
+            place.chmod(0o755 if entry.executable else 0o644)
+            yield entry._replace(content=None, sha256=_sha(content)), True
 
 
-def _install(requirements: Path, cache: Path, installer: Installer, progress: Progress) -> Path:
-    digest = hashlib.sha256(installer.python.encode())
-    for text in _texts(requirements, set()):
-        digest.update(b"\0" + text)
-    target = cache / digest.hexdigest()
+def is_left_out(path: Path) -> bool:
+    """Tell whether a file or folder is not part of the code, whatever folder it lies in."""
+    name = path.name
+    if name in LEFT_OUT or name.endswith(SCRATCH_ENDINGS) or name.startswith(".#"):
+        return True
+    return (path / "pyvenv.cfg").is_file()
+
+
+def _install(recipe: Recipe, cache: Path, installer: Installer, progress: Progress) -> Path:
+    target = cache / "requirements" / recipe.sha256
     if target.is_dir():
         return target
-    scratch = _scratch(cache, digest.hexdigest())
-    where = ["--target", str(scratch), "--requirement", str(requirements.resolve())]
-    # Our own pip, told to install for the other: that one may have none (Debian's python3 has not).
-    if find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip", "--python", installer.interpreter]
-    else:
-        pip = [installer.interpreter, "-m", "pip"]
-    command = [*pip, "install", "--disable-pip-version-check"]
-    command += ["--no-input", *where]
-    if installer.uv:
-        command = [installer.uv, "pip", "install", "--python", installer.interpreter, *where]
-    last: deque[str] = deque(maxlen=TOOL_LINES_MAX)
-
-    def hear(line: str) -> None:
-        last.append(line.rstrip())
-        progress(line.rstrip())
-
-    code = installer.run(command, hear)
-    if code != 0:
-        shutil.rmtree(scratch)
-        tool = "uv" if installer.uv else "pip"
-        said = "\n".join(f"  {line}" for line in last)
-        raise PackageError(f"{requirements}: {tool} ended with code {code}:\n{said}")
-    _settle(scratch, target)
+    scratch = _scratch(cache / "requirements", recipe.sha256)
+    try:
+        recipe.fill(scratch, installer, progress)
+        _settle(scratch, target, None)
+    except PackageError:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
     return target
-
-
-def _texts(requirements: Path, seen: set[Path]) -> Iterator[bytes]:
-    """Yield the contents of a requirements file and of those that it takes in."""
-    path = requirements.resolve()
-    if path in seen or not path.is_file():
-        return
-    seen.add(path)
-    content = path.read_bytes()
-    yield content
-    for line in content.decode("utf-8", "replace").splitlines():
-        words = line.replace("=", " ").split()
-        if len(words) >= 2 and words[0] in ("-r", "--requirement", "-c", "--constraint"):
-            yield from _texts(path.parent / words[1], seen)
-
-
-def _wanted(requirements: Path) -> bool:
-    lines = requirements.read_text("utf-8", "replace").splitlines()
-    return any(line.strip() and not line.strip().startswith("#") for line in lines)
 
 
 def _digest(entries: Iterable[Entry], installed: Path | None) -> str:
     digest = hashlib.sha256(installed.name.encode() if installed else b"")
-    for name, content, executable in entries:
-        line = f"\0{name}\0{hashlib.sha256(content).hexdigest()}\0{executable:d}"
+    for entry in entries:
+        line = f"\0{entry.name}\0{entry.sha256}\0{entry.executable:d}"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _entries(source: Path, cache: Path) -> Iterator[Entry]:
-    """Yield the files of the code, always in the same order."""
-    if source.is_dir():
-        for name, file in _files(source, LEFT_OUT, cache):
-            yield name, file.read_bytes(), _executable(file)
-    elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            for entry in archive.infolist():
-                if not entry.is_dir():
-                    mode = entry.external_attr >> 16
-                    yield entry.filename, archive.read(entry), bool(mode & 0o100)
-    else:
-        yield source.name, source.read_bytes(), _executable(source)
-
-
-def _written(entries: Iterable[Entry], target: Path) -> Iterator[Entry]:
-    """Yield the entries on, each after it was written below `target`."""
-    root = target.resolve()
-    for name, content, executable in entries:
-        place = (root / name).resolve()
-        if not place.is_relative_to(root):
-            raise PackageError(f"{name} points out of the package")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        place.chmod(0o755 if executable else 0o644)
-        yield name, content, executable
-
-
 def _files(
-    folder: Path, left_out: frozenset[str], cache: Path | None = None, prefix: str = ""
+    folder: Path, *, is_code: bool, cache: Path | None = None, prefix: str = ""
 ) -> Iterator[tuple[str, Path]]:
     """Yield (path with slashes, file) below a folder; links are followed, but not in a ring."""
     for entry in sorted(folder.iterdir()):
-        if entry.name in left_out:
+        if is_code and is_left_out(entry):
             continue
         if entry.is_dir():
             real = entry.resolve()
             inside = folder.resolve()
             if real != cache and not inside.is_relative_to(real):
-                yield from _files(entry, left_out, cache, f"{prefix}{entry.name}/")
+                inner = f"{prefix}{entry.name}/"
+                yield from _files(entry, is_code=is_code, cache=cache, prefix=inner)
         elif entry.is_file():
             yield prefix + entry.name, entry
 
 
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _executable(file: Path) -> bool:
     return bool(file.stat().st_mode & 0o100)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """Give a file that never changes a second name; copy it where the file system has no links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _scratch(folder: Path, name: str) -> Path:
@@ -235,11 +334,17 @@ def _scratch(folder: Path, name: str) -> Path:
     return scratch
 
 
-def _settle(scratch: Path, target: Path) -> None:
+def _settle(scratch: Path, target: Path, fresh: list[Path] | None) -> None:
+    """Give a complete folder its name. fresh: what of its files is new; None: any may be."""
     if target.is_dir():  # the same content, from before or from another process
         shutil.rmtree(scratch)
         return
-    os.sync()  # names by content are trusted for ever: the content must be on the disk before
+    # Names by content are trusted for ever: the content must be on the disk before.
+    if fresh is None or len(fresh) > SYNC_EACH_MAX:
+        os.sync()
+    else:
+        for path in (*fresh, *(Path(folder) for folder, _names, _files in os.walk(scratch))):
+            _sync(path)
     try:
         scratch.rename(target)
     except OSError:
@@ -248,9 +353,17 @@ def _settle(scratch: Path, target: Path) -> None:
         shutil.rmtree(scratch)
 
 
+def _sync(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def _sweep(cache: Path) -> None:
     """Remove what crashed builds left; a folder of a process that still runs is not touched."""
-    for scratch in cache.glob("*/*.tmp"):
+    for scratch in (*cache.glob("*.tmp"), *cache.glob("*/*.tmp")):
         owner = scratch.name.rsplit(".", 2)[-2]
         if not owner.isdigit() or not _runs(int(owner)):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -11,19 +11,22 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from redrive.cli.packages import Installer, PackageError, build_package
+from redrive.cli.packages import Builder, Installer, PackageError
 from redrive.runtime.interpreters import Choice, choose, find_installed
 from redrive.runtime.tools import run_tool
 from redrive.services.stacks.checks import LOCAL_BUCKET
-from redrive.services.stacks.model import Problem, Stack, TemplateError, World
+from redrive.services.stacks.model import Problem, Resource, Stack, TemplateError, World
 from redrive.services.stacks.resolve import resolve
 from redrive.services.stacks.template import Document, check_sections, is_sam, load
 
 DEFAULTS = ("template.yaml", "template.yml", "template.json")
 FUNCTION = "AWS::Lambda::Function"
+LAYER = "AWS::Lambda::LayerVersion"
+CODE_PROPERTIES = {FUNCTION: "Code", LAYER: "Content"}
 
 Progress = Callable[[str], None]
 
@@ -54,16 +57,19 @@ class Project:
             raise TemplateError(problems)
         return document
 
-    def resolve(self, document: Document) -> tuple[Document, Stack]:
+    def resolve(
+        self, document: Document, hashes: Mapping[str, str] | None = None
+    ) -> tuple[Document, Stack]:
         """Expand SAM and resolve all that does not hang on what is deployed. Raises TemplateError.
 
-        Returns the expanded document as well: it knows the lines.
+        Returns the expanded document as well: it knows the lines. hashes: of the content of local
+        code, by logical id in the document, for what SAM names by it (`names_by_content`).
         """
         if is_sam(document.body):
             # The library takes half a second to import: only those who need it pay.
             sam = import_module("redrive.services.stacks.sam")
             try:
-                document = sam.expand_document(document, self.parameters, self.world.region)
+                document = sam.expand_document(document, self.parameters, self.world.region, hashes)
             except TemplateError as error:
                 more = self._problems_beside(document)
                 raise TemplateError([*error.problems, *more]) from error
@@ -100,55 +106,121 @@ class Project:
             ]
         return []
 
-    def package(self, document: Document, stack: Stack, progress: Progress) -> Stack:
+    def package(
+        self,
+        document: Document,
+        stack: Stack,
+        progress: Progress,
+        builder: Builder | None = None,
+        packages: dict[str, Path] | None = None,
+    ) -> Stack:
         """Return the stack with all local code packaged. Raises TemplateError naming the function.
 
-        Functions that share code and Python version share the package.
+        Functions that share code and runtime share the package. packages: those of functions that
+        need no new one; the new ones are added.
         """
-        installed = find_installed(os.environ)
+        builder = builder or Builder(self.cache)
+        known = {} if packages is None else packages
         resources = dict(stack.resources)
         problems = []
         for name, source in self.code(stack).items():
             properties = stack.resources[name].properties
-            installer = _installer(choose(str(properties.get("Runtime")), installed))
             try:
-                package = build_package(source, self.cache, installer, progress)
+                if name not in known:
+                    known[name] = _build(builder, document, stack.resources[name], source, progress)
             except PackageError as error:
-                path = ("Resources", name, "Properties", "Code")
+                path = ("Resources", name, "Properties", CODE_PROPERTIES[resources[name].type])
                 problems.append(document.problem(str(error), path))
                 continue
-            code = {"S3Bucket": LOCAL_BUCKET, "S3Key": str(package.path)}
-            resources[name] = replace(resources[name], properties={**properties, "Code": code})
+            code = {"S3Bucket": LOCAL_BUCKET, "S3Key": str(known[name])}
+            place = CODE_PROPERTIES[resources[name].type]
+            resources[name] = replace(resources[name], properties={**properties, place: code})
         if problems:
             raise TemplateError(problems)
         return replace(stack, resources=resources)
 
     def code(self, stack: Stack) -> dict[str, Path]:
-        """Return the path of each function's code that is a local folder or file."""
+        """Return the path of each function's and layer's code that is a local folder or file."""
         found = {}
         for name, resource in stack.resources.items():
-            code = resource.properties.get("Code")
-            if resource.type == FUNCTION and isinstance(code, str):
+            code = resource.properties.get(CODE_PROPERTIES.get(resource.type, ""))
+            if isinstance(code, str):
                 found[name] = (self.template.parent / code).resolve()
         return found
 
     def notes(self, stack: Stack) -> list[str]:
         """Return what a person should know of the Pythons that run the functions."""
-        installed = find_installed(os.environ)
         runtimes = {
             str(resource.properties.get("Runtime"))
             for resource in stack.resources.values()
             if resource.type == FUNCTION
         }
-        notes = (choose(runtime, installed).note for runtime in sorted(runtimes))
+        pythons = [each for each in sorted(runtimes) if each.startswith("python")]
+        notes = (python_of(runtime).note for runtime in pythons)
         return [note for note in notes if note]
 
 
-def _installer(choice: Choice) -> Installer:
-    found = choice.interpreter
+@cache
+def python_of(runtime: str) -> Choice:
+    """Return which Python runs a runtime here."""
+    return choose(runtime, find_installed(os.environ))
+
+
+@cache
+def node_version() -> str:
+    """Return what the Node.js of this machine calls itself, "unknown" without one."""
+    said: list[str] = []
+    code = run_tool(["node", "--version"], said.append)
+    return said[0].strip() if code == 0 and said else "unknown"
+
+
+def _installer(runtime: str) -> Installer:
+    found = python_of(runtime).interpreter
     version = f"3.{found.minor if found else sys.version_info.minor}"
     path = found.path if found else sys.executable
-    return Installer(path, version, run_tool, shutil.which("uv"))
+    node = node_version() if runtime.startswith("nodejs") else ""
+    return Installer(path, version, run_tool, shutil.which("uv"), node)
+
+
+def names_by_content(document: Document) -> bool:
+    """Tell whether a SAM template names resources by the content of local code: published versions
+    and layers, of which other content makes others.
+    """
+    if not is_sam(document.body):
+        return False
+    found = [document.body.get("Globals"), document.body.get("Resources")]
+    return "AutoPublishAlias" in str(found) or f"{_SAM}LayerVersion" in str(found)
+
+
+def _build(
+    builder: Builder, document: Document, resource: Resource, source: Path, progress: Progress
+) -> Path:
+    """Return the package of a function or a layer.
+
+    AWS: SAM Developer Guide, "Building Lambda functions with custom runtimes", "Building Lambda
+    layers". A layer without BuildMethod is packaged as it is; one with it has what it installs, and
+    its files, in the folder that its runtime looks in. Raises PackageError for a BuildMethod that
+    nothing here carries out.
+    """
+    name = resource.logical_id
+    declared = document.body["Resources"].get(name)
+    metadata = declared.get("Metadata") if isinstance(declared, dict) else None
+    method = str(metadata.get("BuildMethod") or "") if isinstance(metadata, dict) else ""
+    if method == "makefile":
+        # A layer's logical id ends in a hash that SAM has put there; the Makefile knows it without.
+        made = str(metadata.get("SamResourceId") or name) if isinstance(metadata, dict) else name
+        return builder.build(source, _installer(method), progress, make=f"build-{made}").path
+    is_layer = resource.type == LAYER
+    if not method:
+        installer = _installer("" if is_layer else str(resource.properties.get("Runtime")))
+        return builder.build(source, installer, progress, installs=not is_layer).path
+    if method.startswith(("python", "nodejs")):
+        below = ("nodejs" if method.startswith("nodejs") else "python") if is_layer else ""
+        return builder.build(source, _installer(method), progress, below=below).path
+    raise PackageError(
+        f"BuildMethod {method} is not carried out here: build {source} yourself and let CodeUri"
+        " name what comes of it, or say `BuildMethod: makefile` and do it in a Makefile"
+    )
 
 
 def find_template(given: str | None, folder: Path) -> Path:

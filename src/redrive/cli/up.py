@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from redrive.cli.check import values_of
 from redrive.cli.client import NoServer, Place, find_place
 from redrive.cli.project import Project, find_template, stack_name_of
 from redrive.cli.session import Session
@@ -30,6 +31,14 @@ from redrive.services.stacks.model import World
 )
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 4566]")
 @click.option("--data", help="Directory that holds the state.  [default: .redrive]")
+@click.option("--strict", is_flag=True, help="Do not run what `redrive check` warns of.")
+@click.option(
+    "--debug",
+    "debug",
+    multiple=True,
+    metavar="FUNCTION",
+    help="Start this function with a debugger, by its logical id or name; may be repeated.",
+)
 @click.option("--no-watch", is_flag=True, help="Do not take up changes of template and code.")
 @click.option("--detach", is_flag=True, help="Leave the server running, and return.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, for programs.")
@@ -39,6 +48,8 @@ def up(
     parameters: tuple[str, ...],
     port: int | None,
     data: str | None,
+    strict: bool,
+    debug: tuple[str, ...],
     no_watch: bool,
     detach: bool,
     as_json: bool,
@@ -58,10 +69,12 @@ def up(
     except (FileNotFoundError, ConfigError, NoServer) as error:
         raise click.ClickException(str(error)) from None
     world = World.named(place.account, place.region, stack_name or stack_name_of(path))
-    project = Project(path, _values(parameters), world, folder / "packages")
+    project = Project(path, values_of(parameters), world, folder / "packages")
     # A process manager's SIGTERM ends us as a person's Ctrl-C does: drained, with exit code 0.
     signal.signal(signal.SIGTERM, _interrupt)
-    session = Session(project, place, folder, config.port, as_json=as_json)
+    session = Session(
+        project, place, folder, config.port, as_json=as_json, is_strict=strict, debug=debug
+    )
     sys.exit(session.run(is_watching=not no_watch, is_detaching=detach))
 
 
@@ -78,16 +91,6 @@ def _place(config: Config, folder: Path) -> Place:
             " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
     return place._replace(account=known.account)
-
-
-def _values(parameters: tuple[str, ...]) -> dict[str, str]:
-    values = {}
-    for given in parameters:
-        name, is_pair, value = given.partition("=")
-        if not is_pair or not name:
-            raise click.BadParameter(f"{given!r} is not NAME=VALUE", param_hint="--parameter")
-        values[name] = value
-    return values
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

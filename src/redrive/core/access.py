@@ -3,16 +3,22 @@
     own account      Deny wins; then the caller's own policy or the resource's has to allow
     another account  Deny wins; then both have to
 
+A session of a role may do what the role's policies, its permissions boundary and the session's own
+policy allow together. A resource's policy that names the role is limited by the two latter as well,
+one that names the very session is not.
+
 A caller without a session is not judged in its own account: that is how it is without
 authorisation, and for the server's own workers. An account's root, and a user without a policy, may
 do everything in their account that no resource's policy denies.
-AWS: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic".
+AWS: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic",
+"Evaluating identity-based policies with permissions boundaries".
 """
 
 from __future__ import annotations
 
 from redrive.core.effects import Caller
-from redrive.core.policies import Asked, Policy, Verdict, judge
+from redrive.core.grants import Grant
+from redrive.core.policies import Asked, Policy, Verdict, allows_by_name, judge
 from redrive.core.time import SECOND_MS, Millis, iso
 from redrive.core.wildcards import Facts
 
@@ -37,21 +43,33 @@ def refusal(
     is_own = caller.account == owner
     if is_own and session is None:
         return None
-    asked = Asked(caller.principal, action, resource, facts_of(caller, owner, now_ms))
+    role = caller.grant.role if caller.grant is not None else ""
+    asked = Asked(caller.principal, action, resource, facts_of(caller, owner, now_ms), role)
     own_policy = session.policy if session is not None else None
     mine = Verdict.ALLOWED if own_policy is None else judge(own_policy, asked)
     theirs = Verdict.SILENT if policy is None else judge(policy, asked)
     if mine is Verdict.DENIED:
         return "with an explicit deny in an identity-based policy"
+    bounds = session.bounds if session is not None else ()
+    limits = [(name, judge(bound, asked)) for name, bound in bounds]
+    for name, verdict in limits:
+        if verdict is Verdict.DENIED:
+            return f"with an explicit deny in a {name}"
     if theirs is Verdict.DENIED:
         if is_own and is_undeniable and is_root(caller):
             return None
         return "with an explicit deny in a resource-based policy"
     if not is_own and theirs is Verdict.SILENT:
         return f"because no resource-based policy allows the {action} action"
-    if mine is Verdict.ALLOWED or (is_own and theirs is Verdict.ALLOWED):
+    is_theirs = is_own and theirs is Verdict.ALLOWED
+    if is_theirs and limits and policy is not None and allows_by_name(policy, asked):
         return None
-    return f"because no identity-based policy allows the {action} action"
+    if mine is not Verdict.ALLOWED and not is_theirs:
+        return f"because no identity-based policy allows the {action} action"
+    for name, verdict in limits:
+        if verdict is not Verdict.ALLOWED:
+            return f"because no {name} allows the {action} action"
+    return None
 
 
 def is_root(caller: Caller) -> bool:
@@ -82,7 +100,21 @@ def facts_of(caller: Caller, owner: str, now_ms: Millis) -> Facts:
         facts["aws:principalarn"] = caller.principal
         facts["aws:principaltype"] = "Account" if is_root(caller) else "User"
         facts["aws:userid"] = caller.sender_id
+        if caller.grant is not None:
+            _add_grant(facts, caller.grant)
         _, is_user, name = caller.principal.partition(":user/")
         if is_user:
             facts["aws:username"] = name.rpartition("/")[2]
     return {**facts, **(caller.session.facts if caller.session is not None else {})}
+
+
+def _add_grant(facts: dict[str, str], grant: Grant) -> None:
+    """Add what a session says of itself; aws:PrincipalArn is the role's."""
+    facts["aws:tokenissuetime"] = iso(grant.issued_s * SECOND_MS)
+    if grant.role:
+        facts["aws:principalarn"] = grant.role
+        facts["aws:principaltype"] = "AssumedRole"
+    if grant.source:
+        facts["aws:sourceidentity"] = grant.source
+    for name, value in grant.tags.items():
+        facts[f"aws:principaltag/{name.lower()}"] = value

@@ -35,3 +35,9 @@ def function_arn(region: str, account: str, name: str, qualifier: str | None = N
     """Return arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]."""
     tail = f":{qualifier}" if qualifier else ""
     return f"arn:aws:lambda:{region}:{account}:function:{name}{tail}"
+
+
+def layer_arn(region: str, account: str, name: str, version: int | None = None) -> str:
+    """Return arn:aws:lambda:<region>:<account>:layer:<name>[:<version>]."""
+    tail = f":{version}" if version else ""
+    return f"arn:aws:lambda:{region}:{account}:layer:{name}{tail}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from redrive.core.errors import ServiceError, Unavailable
+from redrive.core.grants import Grant
 from redrive.core.policies import Policy
 from redrive.core.time import Millis
 
@@ -26,11 +27,13 @@ class Session(NamedTuple):
     """What a caller brings along to be judged by.
 
     policy: the identity's own, None when it may do everything in its account. facts: condition keys
-    of the request, in lower case, such as aws:sourceip.
+    of the request, in lower case, such as aws:sourceip. bounds limit what the policy allows, each
+    by its name in AWS's errors: a session policy, a permissions boundary.
     """
 
     policy: Policy | None
-    facts: Mapping[str, str]
+    facts: Mapping[str, str | tuple[str, ...]]
+    bounds: tuple[tuple[str, Policy], ...] = ()
 
 
 class Caller(NamedTuple):
@@ -45,6 +48,7 @@ class Caller(NamedTuple):
     principal: str  # an ARN, for policies: arn:aws:iam::<account>:root, or a user's
     sender_id: str  # what SQS shows as SenderId: the account, or a user's unique id
     session: Session | None = None  # None: not judged in its own account (authorisation is off)
+    grant: Grant | None = None  # what a temporary key was lent for
 
 
 class Context(NamedTuple):
@@ -83,6 +87,12 @@ class Call:
 class Run:
     """Hand an event to a function: what the shell gives to the runtime and the simulator to its
     scripts.
+
+    on_chunk, on_head: set when the caller can take the response in pieces. A function that streams
+    (Runtime API: Lambda-Runtime-Function-Response-Mode: streaming) is then heard as it goes: first
+    on_head, once, with the Content-Type of its response, then on_chunk with each piece, none of
+    them empty, in order and from the reactor; its Ran is `streamed` and holds no payload. A
+    function that does not stream never calls them, nor does one that fails before its first piece.
     """
 
     environment: Environment
@@ -93,6 +103,8 @@ class Run:
     client_context: bytes | None = None
     trace: str | None = None
     invoked_arn: str | None = None  # as the caller named the function; None: the environment's
+    on_chunk: Callable[[bytes], None] | None = None
+    on_head: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,7 @@ class Environment:
     region: str
     variables: tuple[tuple[str, str], ...] = ()
     layers: tuple[str, ...] = ()
+    debug: str = ""  # debugpy:<port> or inspect:<port>: then there is one at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,8 @@ class Ran:
     error: None for a normal return. status says which way it ended, for logs and life-lines:
     "ok" | "error" | "timeout" | "exit" | "init-error" | "too-large".
     log_tail: at most the last 4 KiB of what the invocation wrote (AWS: X-Amz-Log-Result).
+    streamed: the response went to Run.on_chunk; payload is b"", or with `error`, of a stream that
+    broke off, AWS's error body.
     """
 
     payload: bytes
@@ -134,6 +149,21 @@ class Ran:
     duration_ms: float = 0.0
     init_ms: float | None = None
     memory_mb: int = 0
+    streamed: bool = False
+
+
+class Sink(Protocol):
+    """Takes an answer whose pieces leave before its operation ends: an operation that can answer so
+    finds one under the parameter `Sink`. What is begun ends with the operation's result.
+    """
+
+    def begin(self, head: Any) -> None:
+        """Take what comes before the first piece, once; its form is the operation's."""
+        ...
+
+    def write(self, piece: Any) -> None:
+        """Take the next piece; one for a client that has gone is dropped."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

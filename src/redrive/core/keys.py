@@ -12,13 +12,15 @@ from hashlib import sha256
 from hmac import digest
 
 from redrive.core.effects import Caller
+from redrive.core.grants import Grant
 from redrive.core.policies import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """One access key. user: "" for the account's root. token: the session token that has to come
-    with it, None for a long-lived key. policy: None for everything in the account.
+    with it, None for a long-lived key. policy: None for everything in the account. grant: what a
+    temporary key was lent for.
     """
 
     id: str
@@ -27,22 +29,28 @@ class Key:
     user: str = ""
     token: str | None = field(default=None, repr=False)
     policy: Policy | None = field(default=None, repr=False)
+    grant: Grant | None = field(default=None, repr=False)
 
     @property
     def principal(self) -> str:
         """The ARN of whose key it is."""
+        if self.grant is not None:
+            return self.grant.principal
         return f"arn:aws:iam::{self.account}:{f'user/{self.user}' if self.user else 'root'}"
 
     def caller(self, region: str) -> Caller:
         """Return who asks with this key.
 
-        A user's unique id is AIDA and 17 signs more, as AWS's are, and always the same for a name.
+        A user's unique id is AIDA and 17 signs more, as AWS's are, and always the same for a name;
+        a role's session is told by the role's id and its own name.
         """
         principal = self.principal
         sender = self.account
-        if self.user:
+        if self.grant is not None and self.grant.role:
+            sender = f"{self.grant.role_id}:{self.grant.name}"
+        elif self.user:
             sender = f"AIDA{b32encode(sha256(principal.encode()).digest())[:17].decode()}"
-        return Caller(self.account, region, principal, sender)
+        return Caller(self.account, region, principal, sender, grant=self.grant)
 
 
 class Keyring:
@@ -59,6 +67,11 @@ class Keyring:
     def find(self, access_key: str) -> Key | None:
         """Return a key by its id."""
         return self._keys.get(access_key)
+
+    def of_user(self, account: str, user: str) -> Key | None:
+        """Return one of a user's keys: all of them have the same policy."""
+        keys = self._keys.values()
+        return next((key for key in keys if (key.account, key.user) == (account, user)), None)
 
     def lend(self, account: str) -> Key:
         """Return the key with which an account's functions call back: its root's, for a session."""

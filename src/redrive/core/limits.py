@@ -36,5 +36,6 @@ HISTORY_AGE_MS_MAX = (
     14 * DAY_MS
 )  # as long as the longest retention: a dead message keeps its life-line
 HISTORY_ROWS_MAX = 200_000  # about 50 MB of life-lines
+RECORDS_MAX = 1_000  # that a mapping receives at once: some tens of milliseconds
 RECENT_MAX = 10_000  # first-try successes that are remembered in memory
 REAP_INTERVAL_MS = MINUTE_MS // 6

@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     action: str  # sqs:SendMessage
     resource: str  # an ARN, or * for what concerns no single resource
     facts: Facts
+    role: str = ""  # the ARN of the role whose session asks: who names it names its sessions
 
 
 class _Principals(NamedTuple):
@@ -52,9 +53,11 @@ class _Principals(NamedTuple):
     arns: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
 
-    def name(self, principal: str) -> Verdict:
+    def name(self, principal: str, role: str) -> Verdict:
         """Tell whether and how a principal is named: SILENT, DELEGATED or ALLOWED."""
         if self.anyone or principal in self.arns or principal in self.services:
+            return Verdict.ALLOWED
+        if role and role in self.arns:
             return Verdict.ALLOWED
         parts = principal.split(":")
         if len(parts) < 6 or parts[4] not in self.accounts:
@@ -84,7 +87,7 @@ class Statement(NamedTuple):
 
     def match(self, asked: Asked) -> Verdict:
         """Tell what the statement says: SILENT when it does not concern the request."""
-        named = self._name(asked.principal)
+        named = self._name(asked.principal, asked.role)
         if (
             named is Verdict.SILENT
             or not self.actions.cover(asked.action.lower(), asked.facts)
@@ -97,10 +100,10 @@ class Statement(NamedTuple):
                 return Verdict.SILENT
         return Verdict.DENIED if self.is_deny else named
 
-    def _name(self, principal: str) -> Verdict:
+    def _name(self, principal: str, role: str) -> Verdict:
         if self.principals is None:
             return Verdict.ALLOWED
-        named = self.principals.name(principal)
+        named = self.principals.name(principal, role)
         if not self.excludes:
             return named
         return Verdict.ALLOWED if named is Verdict.SILENT else Verdict.SILENT
@@ -119,6 +122,16 @@ def judge(policy: Policy, asked: Asked) -> Verdict:
         if verdict is Verdict.ALLOWED or found is Verdict.SILENT:
             found = verdict
     return found
+
+
+def allows_by_name(policy: Policy, asked: Asked) -> bool:
+    """Tell whether a resource's policy allows this very principal, not its role or everybody."""
+    naming = tuple(
+        each
+        for each in policy
+        if each.principals is not None and asked.principal in each.principals.arns
+    )
+    return judge(naming, asked._replace(role="")) is Verdict.ALLOWED
 
 
 def compile_policy(document: Mapping[str, Any], *, names_principals: bool = True) -> Policy:

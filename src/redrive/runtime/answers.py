@@ -15,6 +15,7 @@ from redrive.core.time import SECOND_MS, Millis, iso
 from redrive.runtime.frames import RESPONSE_BYTES_MAX
 
 EXIT_ERROR = "Runtime.ExitError"
+EXTENSION_CRASH = "Extension.Crash"
 INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 TIMED_OUT = "Sandbox.Timedout"
 
@@ -59,7 +60,7 @@ def report_lines(
     Init Duration is there for the first invocation of an environment, and counts as billed (AWS:
     since August 2025). An invocation that the platform ended has its Status at the end.
     """
-    billed = math.ceil(duration_ms + (init_ms or 0.0))
+    billed = max(1, math.ceil(duration_ms + (init_ms or 0.0)))
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {duration_ms:.2f} ms",

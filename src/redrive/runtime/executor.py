@@ -12,29 +12,30 @@ Invariants:
 3. An environment that timed out, crashed, spoke nonsense or went over its memory is killed with all
    that descends from it, and is never used again.
 
-Differences from Lambda that a function can see: /tmp is the machine's own and shared; an idle
-environment is not frozen, so that its threads go on; stack traces hold the paths where the code
-lies. Memory is judged by what is resident, ten times a second and once more when it answers (by its
-peak); in between, an address space limit of 1 GiB above its memory stops the worst.
+Differences from Lambda that a function can see: below the sandbox level `namespaces` /tmp is the
+machine's own and shared, and its private folder is in TMPDIR; an idle environment is not frozen,
+so that its threads go on; stack traces hold the paths where the code lies. Memory is judged by what
+is resident, ten times a second and once more when it answers (by its peak); in between, an address
+space limit of 1 GiB above its memory stops the worst.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import socket
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from redrive.core.effects import Environment, Ran, Run
-from redrive.core.time import MINUTE_MS, Millis, iso
-from redrive.runtime import answers, frames, outcomes
+from redrive.core.time import MINUTE_MS, Millis
+from redrive.runtime import answers, outcomes
+from redrive.runtime.api.starter import ProgramStarter
+from redrive.runtime.choices import Choices
 from redrive.runtime.environment import LiveEnvironment
+from redrive.runtime.folders import TemporaryFolders
 from redrive.runtime.frames import Frame
-from redrive.runtime.interpreters import Choice, choose, find_installed
+from redrive.runtime.interpreters import Choice
+from redrive.runtime.jobs import Job
 from redrive.runtime.lifecycle import (
     ENDING,
     INIT_MS_MAX,
@@ -43,38 +44,37 @@ from redrive.runtime.lifecycle import (
     Verdict,
     turn,
 )
-from redrive.runtime.parents import SCRIPT, ParentKey, Parents, parent_key
+from redrive.runtime.parents import Parents
 from redrive.runtime.pool import Action, Bind, Kill, Pool, Start, Use
-from redrive.runtime.process import pipe_pair, socket_pair
+from redrive.runtime.programs import is_program
+from redrive.runtime.python import PythonStarter
 from redrive.runtime.reactor import Handle, LogChunk, Reactor
-from redrive.runtime.variables import INHERITED, Lend, child_config, function_variables
+from redrive.runtime.sandbox import Sandbox
+from redrive.runtime.surroundings import Surroundings
+from redrive.runtime.variables import INHERITED, Lend
 
 FORK_MS_MAX = 20_000
 """Longer than a parent's start or one import may take."""
 
 DEATH_MS_MAX = 2_000
-"""How long the exit status of a killed environment is waited for."""
+"""How long the exit status of a killed environment is waited for, and how long its extensions have.
+AWS: Lambda Extensions API, "Shutdown phase": 2 s with external extensions."""
 
 FORKS_MAX = 5
 MEMORY_LOOK_MS = 100
 TIDY_MS_MAX = MINUTE_MS
 KILLED = -9
 
-
-@dataclass(slots=True)
-class Job:
-    """One invocation on its way. since_ms: when its own time began, once it has."""
-
-    run: Run
-    done: Callable[[Ran], None]
-    forks: int = 0
-    init_failed: bool = False  # its init failed once; the next one counts as its own time
-    since_ms: Millis | None = None
-    is_answered: bool = False
+REASONS = {Event.DEADLINE: "timeout", Event.RETIRE: "spindown"}
+"""What extensions are told; anything else is a failure."""
 
 
 class Executor:
     """All environments of this server."""
+
+    _memory_timer: Handle | None = None
+    _tidy_timer: Handle | None = None
+    _is_closed = False
 
     def __init__(
         self,
@@ -92,42 +92,59 @@ class Executor:
         extra_site_path: Path | None = None,
         inherited: dict[str, str] | None = None,
         lend: Lend | None = None,
+        sandbox: str = "rlimits",
+        node_sdk_path: Path | None = None,
     ) -> None:
         """Start nothing yet.
 
         idle_ms: how long an environment may be idle; keep_warm of each kind may for ever.
         log_bytes_max: what is kept of one invocation's output. extra_site_path: a folder with
         boto3, offered to functions that bring none. inherited: the variables to choose from in
-        place of this process's own. lend: an account's key, where functions have to sign.
+        place of this process's own. lend: an account's key, where functions have to sign. sandbox:
+        a level of sandbox.py or "auto"; ValueError when this machine cannot give it. node_sdk_path:
+        a folder with the AWS SDK for JavaScript, or with a node_modules that has it.
         """
         self._reactor = reactor
-        self._endpoint_url = endpoint_url
-        self._lend = lend
-        self._on_log = on_log
         self._idle_ms = idle_ms
-        self._log_bytes_max = log_bytes_max
         self._init_ms = init_ms
-        self._offered_path = extra_site_path
         machine = dict(os.environ) if inherited is None else inherited
-        self._inherited = {name: machine[name] for name in INHERITED if name in machine}
-        self._installed = find_installed(machine)
-        self._choices: dict[str, Choice] = {}
-        self._keys: dict[Environment, ParentKey] = {}
+        inherited = {name: machine[name] for name in INHERITED if name in machine}
+        self._choices = Choices(machine)
         self._pool: Pool[Job] = Pool(environments_max, Millis(idle_ms), keep_warm)
         self._live: dict[int, LiveEnvironment] = {}
         self._jobs: dict[int, Job] = {}  # by the environment that holds them
         self._outstanding: dict[int, Job] = {}
-        self._memory_timer: Handle | None = None
-        self._tidy_timer: Handle | None = None
-        self._is_closed = False
+        self._sandbox = Sandbox(sandbox, self._choices.own().path)
         work_dir.mkdir(parents=True, exist_ok=True)
-        self._parents = Parents(
+        self._folders = TemporaryFolders(work_dir / "tmp", reactor.now_ms())
+        self._parents = self._make_parents(work_dir, extra_site_path, import_ms, inherited)
+        around = Surroundings(
             reactor,
+            endpoint_url=endpoint_url,
+            inherited=inherited,
+            lend=lend,
+            log_bytes_max=log_bytes_max,
+            on_log=on_log,
+            on_event=self._event,
+            folders=self._folders,
+            parents=self._parents,
+            sandbox=self._sandbox,
+            python_sdk=extra_site_path,
+            node_sdk=node_sdk_path,
+        )
+        self._python = PythonStarter(around)
+        self._programs = ProgramStarter(around, self._choices.own())
+
+    def _make_parents(
+        self, work_dir: Path, sdk: Path | None, import_ms: int, inherited: dict[str, str]
+    ) -> Parents:
+        return Parents(
+            self._reactor,
             self,
             work_dir=work_dir,
-            offered_path=extra_site_path,
+            offered_path=sdk,
             import_ms=import_ms,
-            inherited=self._inherited,
+            inherited=inherited,
         )
 
     def run(self, run: Run, done: Callable[[Ran], None]) -> None:
@@ -146,26 +163,34 @@ class Executor:
         if not self._is_closed:
             self._do(self._pool.warm(environment))
 
+    def keep(self, environment: Environment, count: int) -> int:
+        """Keep so many environments of a kind from now on (0: none); return how many are ready."""
+        if not self._is_closed:
+            self._do(self._pool.keep(environment, count))
+        return self._pool.ready(environment)
+
     def retire(self, function_arn: str, keep_revision: str | None) -> None:
         """End a function's environments of other revisions; those that are busy finish first."""
-        for environment, key in list(self._keys.items()):
-            of_function = environment.function_arn == function_arn
-            if of_function and environment.revision != keep_revision:
-                del self._keys[environment]
-                self._parents.retire(key)
+        self._python.retire(function_arn, keep_revision)
+        self._folders.retire(function_arn, keep_revision)
         self._do(self._pool.retire(function_arn, keep_revision))
 
     def interpreter(self, runtime: str) -> Choice:
         """Return which interpreter a runtime gets here, with a sentence if it is another one."""
-        if runtime not in self._choices:
-            self._choices[runtime] = choose(runtime, self._installed)
-        return self._choices[runtime]
+        return self._choices.of(runtime)
+
+    def sandbox_level(self, environment: Environment) -> str:
+        """Return the level that a function runs at; see sandbox.py."""
+        return self._sandbox.level(environment)
 
     def describe(self) -> dict[str, Any]:
         """Tell what runs, for health pages and messages."""
         states: dict[str, int] = {}
         for live in self._live.values():
             states[live.state.value] = states.get(live.state.value, 0) + 1
+        sandboxes = {
+            live.environment.function_arn: live.fitting.sandbox for live in self._live.values()
+        }
         parents = [
             {
                 "pid": parent.process.pid,
@@ -180,10 +205,11 @@ class Executor:
         ]
         return {
             "environments": states,
+            "sandbox": sandboxes,
             "queued": len(self._pool.parked),
             "parents": parents,
-            "interpreters": {f"python3.{each.minor}": each.path for each in self._installed},
-            "notes": [choice.note for choice in self._choices.values() if choice.note],
+            "interpreters": self._choices.known(),
+            "notes": self._choices.notes(),
         }
 
     def close(self) -> None:
@@ -202,6 +228,8 @@ class Executor:
             self._bury(live)
         for job in list(self._outstanding.values()):
             self._deliver(job, outcomes.exited(None, job.run, KILLED, 0))
+        self._sandbox.close()
+        self._folders.close()
 
     # What the parents tell.
 
@@ -257,67 +285,20 @@ class Executor:
         if choice.interpreter is None:
             self._refuse(number, job, choice.note)
             return
-        key = self._keys.get(environment)
-        if key is None:
-            key = self._keys[environment] = parent_key(environment, choice.interpreter)
-        made = self._fork(key, number)
-        if isinstance(made, str):
-            self._refuse(number, job, made)
+        starter = self._programs if is_program(environment) else self._python
+        live = starter.start(number, environment, choice.interpreter)
+        if isinstance(live, str):
+            self._refuse(number, job, live)
             return
-        now_ms = self._reactor.now_ms()
-        live = LiveEnvironment(
-            number,
-            environment,
-            key,
-            stream_name(environment, number, now_ms),
-            reactor=self._reactor,
-            channel=made[0],
-            log_fd=made[1],
-            kept_max=self._log_bytes_max,
-            on_event=self._on_event,
-            on_log=self._on_log,
-        )
         self._live[number] = live
         if job is not None:
             self._jobs[number] = job
-        live.note(answers.init_line(f"{environment.runtime} ({choice.interpreter.path})"))
+        live.log.note(answers.init_line(live.fitting.sentence))
         if job is not None and job.init_failed:
-            live.open_log(job.run.request_id, self._start_line(job))
-        config = child_config(
-            environment,
-            variables=function_variables(
-                environment,
-                endpoint_url=self._endpoint_url,
-                stream=live.stream,
-                inherited=self._inherited,
-                runtime_dir=str(SCRIPT.parent),
-                lend=self._lend,
-            ),
-            folders=key.folders,
-            stream=live.stream,
-        )
-        live.send(frames.CONFIGURE, config)
-        live.set_deadline(now_ms + FORK_MS_MAX)
+            live.log.begin(job.run.request_id, self._start_line(job))
+        live.set_deadline(self._reactor.now_ms() + FORK_MS_MAX)
         self._watch()
         self._plan_tidy()
-
-    def _fork(self, key: ParentKey, number: int) -> tuple[socket.socket, int] | str:
-        """Ask a parent for an environment; return our ends of its channel and log, or a refusal."""
-        with ExitStack() as on_failure, ExitStack() as theirs:
-            try:
-                log_fd, write_fd = pipe_pair()
-                on_failure.callback(os.close, log_fd)
-                theirs.callback(os.close, write_fd)
-                channel, far_end = socket_pair()
-                on_failure.callback(channel.close)
-                theirs.callback(far_end.close)
-            except OSError as error:
-                return f"no environment can be made: {error}"
-            problem = self._parents.fork(key, number, (far_end.fileno(), write_fd))
-            if problem:
-                return problem
-            on_failure.pop_all()
-            return channel, log_fd
 
     def _use(self, live: LiveEnvironment, job: Job) -> None:
         """Hand an invocation to an environment that is ready for it."""
@@ -327,26 +308,15 @@ class Executor:
         run = job.run
         if job.since_ms is None:
             job.since_ms = now_ms
-        if not live.request_id:
-            live.open_log(run.request_id, self._start_line(job))
+        if not live.log.request_id:
+            live.log.begin(run.request_id, self._start_line(job))
         live.started_ms = now_ms
-        ends_ms = job.since_ms + run.environment.timeout_ms
-        head: dict[str, Any] = {"id": run.request_id, "remaining_ms": ends_ms - now_ms}
-        if run.trace:
-            head["trace"] = run.trace
-        if run.invoked_arn:
-            head["arn"] = run.invoked_arn
-        if run.client_context:
-            head["client"] = run.client_context.decode("utf-8", "replace")
-        live.seq += 1
-        live.send(frames.INVOKE, head, run.event)
+        ends_ms = Millis(job.since_ms + run.environment.timeout_ms)
+        live.line.invoke(run, now_ms, ends_ms)
         live.set_deadline(ends_ms)
         self._watch()
 
     # What happens to environments.
-
-    def _on_event(self, live: LiveEnvironment, event: Event, frame: Frame | None) -> None:
-        self._event(live, event, frame)
 
     def _event(
         self,
@@ -366,9 +336,16 @@ class Executor:
         job = self._jobs.get(live.number)
         if step.kill:
             live.measure()
-            if event is Event.DEADLINE and (before in ENDING or before is State.FORKING):
-                self._parents.suspect(live.number)
-            live.kill(with_group=before in ENDING)
+            live.is_retired = live.is_retired or event is Event.RETIRE
+            if before in ENDING:
+                if not live.is_leaving:
+                    self._parents.suspect(live.number)
+                live.kill(with_group=True)
+            else:
+                if event is Event.DEADLINE and before is State.FORKING:
+                    self._parents.suspect(live.number)
+                ends_ms = Millis(self._reactor.now_ms() + DEATH_MS_MAX)
+                live.end(REASONS.get(event, "failure"), ends_ms)
         if step.state is State.INIT and before is State.FORKING:
             self._begin_init(live, job)
         elif step.state in ENDING:
@@ -390,6 +367,8 @@ class Executor:
         if job is not None and job.init_failed:
             job.since_ms = live.started_ms
             limit_ms = job.run.environment.timeout_ms
+        if live.environment.debug:  # it waits for a person
+            limit_ms = live.environment.timeout_ms
         live.set_deadline(live.started_ms + limit_ms)
 
     def _ready(self, live: LiveEnvironment, frame: Frame | None) -> None:
@@ -420,21 +399,30 @@ class Executor:
             job.init_failed = True
             self._do(self._pool.submit(job.run.environment, job))
             return
-        live.drain_log()
+        live.log.drain()
         run, now_ms = job.run, self._reactor.now_ms()
         elapsed_ms = now_ms - job.since_ms if job.since_ms is not None else 0
         if verdict is not Verdict.INIT_FAILED and frame is not None:
-            live.set_deadline(None)
             ran = outcomes.answered(live, run, verdict, frame)
-            free = self._pool.remove if live.has_ended else self._pool_release
-            self._do(free(live.number))
+            self._free(live)
         elif event is Event.DEADLINE and live.state is not State.DEAD:
             ran = outcomes.timed_out(live, run, now_ms)
         elif frame is not None:
             ran = outcomes.init_failed(live, run, frame, elapsed_ms)
         else:
-            ran = outcomes.exited(live, run, status, elapsed_ms)
+            known = live.line.exit_status()
+            ran = outcomes.exited(live, run, status if known is None else known, elapsed_ms)
         self._deliver(job, ran)
+
+    def _free(self, live: LiveEnvironment) -> None:
+        """Give the place of one that has answered back to the pool, as far as it is free."""
+        if live.state is State.FINISHING:
+            if not live.line.has_company:
+                self._pool.finish(live.number)
+            return
+        live.set_deadline(None)
+        free = self._pool.remove if live.has_ended else self._pool_release
+        self._do(free(live.number))
 
     def _pool_release(self, number: int) -> list[Action[Job]]:
         return self._pool.release(number, self._reactor.now_ms())
@@ -459,6 +447,12 @@ class Executor:
         if self._live.pop(live.number, None) is not None:
             self._parents.forget(live.number)
             live.close()
+            self._folders.give_back(
+                live.environment,
+                Path(live.fitting.tmp),
+                self._reactor.now_ms(),
+                is_reset=not live.is_retired,
+            )
 
     def _start_line(self, job: Job) -> str:
         return answers.start_line(job.run.request_id, job.run.environment.version)
@@ -490,11 +484,5 @@ class Executor:
         now_ms = self._reactor.now_ms()
         self._do(self._pool.expire(now_ms))
         self._parents.tidy(now_ms, self._idle_ms)
+        self._folders.tidy(now_ms - self._idle_ms)
         self._plan_tidy()
-
-
-def stream_name(environment: Environment, number: int, now_ms: Millis) -> str:
-    """Return a log stream's name: its day, the function's version, and 32 digits of its own."""
-    seed = f"{environment.function_arn} {number} {now_ms} {os.getpid()}".encode()
-    digits = hashlib.sha256(seed).hexdigest()[:32]
-    return f"{iso(now_ms)[:10].replace('-', '/')}/[{environment.version}]{digits}"

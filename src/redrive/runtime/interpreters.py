@@ -23,11 +23,16 @@ _GLOBS = (
     ".local/share/uv/python/*/bin",
     ".local/bin",
 )
+_NAMED = {"UV_PYTHON_INSTALL_DIR": "*/bin", "XDG_DATA_HOME": "uv/python/*/bin"}
 _FOLDERS = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/opt/python/bin")
 
 
 class Interpreter(NamedTuple):
-    """A Python 3 on this machine."""
+    """A program on this machine that runs functions.
+
+    minor: what its runtimes are told apart by: of Python 3 the minor version, of Node.js the major
+    one, 0 where there is nothing to tell apart.
+    """
 
     minor: int
     path: str
@@ -44,7 +49,11 @@ def choose(runtime: str, installed: Iterable[Interpreter]) -> Choice:
     """Pick the interpreter for a runtime; of two equally near ones the newer."""
     match = _RUNTIME.fullmatch(runtime)
     if match is None:
-        return Choice(None, f"{runtime} functions cannot run here: only Python functions can.")
+        return Choice(
+            None,
+            f"{runtime} functions cannot run here: only those in Python, Node.js and custom"
+            " runtimes (provided.al2 and provided.al2023) can.",
+        )
     wanted = int(match[1])
     fit = [each for each in installed if each.minor >= MINOR_MIN]
     if not fit:
@@ -75,6 +84,9 @@ def find_installed(variables: Mapping[str, str]) -> list[Interpreter]:
     if home:
         for pattern in _GLOBS:
             folders += sorted(Path(home).glob(pattern), reverse=True)
+    for name, pattern in _NAMED.items():
+        if variables.get(name):
+            folders += sorted(Path(variables[name]).glob(pattern), reverse=True)
     folders += [Path(folder) for folder in _FOLDERS]
     for folder in folders:
         for candidate in sorted(folder.glob("python3.*")) if folder.is_dir() else ():

@@ -1,10 +1,14 @@
 """The life of one environment as one table. Nothing here touches a process.
 
     FORKING --forked--> INIT --ready--> IDLE --invoke--> BUSY --response, failure, too-large--> IDLE
+                                                        BUSY --replied--> FINISHING --next--> IDLE
        |                  |               |                |
        |                  |               |                +--> DYING (deadline, over-memory,
        broken, retire) |                  +--> DYING_INIT (broken, over-memory)         both
        --exit--> DEAD +---- exit, lost (its parent is gone): another one is started ----> DEAD
+
+A runtime that speaks HTTP has answered before it asks for the next invocation, and so have its
+extensions: until then it is FINISHING. Its process may end (ENDED) while extensions live on.
 
 A verdict says what becomes of the invocation that the environment holds; while it is DYING without
 a verdict the answer waits for the exit status, because the status is in it. What the table does not
@@ -33,6 +37,7 @@ class State(Enum):
     INIT = "init"  # it imports the handler
     IDLE = "idle"
     BUSY = "busy"
+    FINISHING = "finishing"  # it has answered, and has not asked for the next invocation
     DYING = "dying"  # it was killed, its exit status has not come
     DYING_INIT = "dying-init"  # the same, and it had not begun an invocation
     DEAD = "dead"
@@ -48,6 +53,11 @@ class Event(Enum):
     RESPONSE = "response"
     FAILURE = "failure"  # the handler raised, or its value cannot be written as JSON
     TOO_LARGE = "too-large"
+    REPLIED = "replied"  # like the three before, from one that will ask for more
+    REPLIED_FAILURE = "replied-failure"
+    REPLIED_TOO_LARGE = "replied-too-large"
+    NEXT = "next"  # everybody in it waits for the next invocation
+    ENDED = "ended"  # the function's process has ended; what stands around it may still run
     DEADLINE = "deadline"  # of the state it is in: fork, init, invocation or death
     OVER_MEMORY = "over-memory"
     BROKEN = "broken"  # the channel was closed, or something else than a frame came
@@ -80,6 +90,7 @@ class Turn(NamedTuple):
 
 _DIES = Turn(State.DYING, kill=True)
 _DIES_EARLY = Turn(State.DYING_INIT, kill=True)
+_DIES_UNUSED = Turn(State.DYING, Verdict.AGAIN, kill=True)
 
 TABLE: dict[tuple[State, Event], Turn] = {
     (State.FORKING, Event.FORKED): Turn(State.INIT),
@@ -116,6 +127,25 @@ TABLE: dict[tuple[State, Event], Turn] = {
     (State.BUSY, Event.RETIRE): _DIES,
     (State.BUSY, Event.EXIT): Turn(State.DEAD, Verdict.EXITED),
     (State.BUSY, Event.LOST): Turn(State.DEAD, Verdict.EXITED),
+    (State.BUSY, Event.REPLIED): Turn(State.FINISHING, Verdict.ANSWER),
+    (State.BUSY, Event.REPLIED_FAILURE): Turn(State.FINISHING, Verdict.ANSWER_ERROR),
+    (State.BUSY, Event.REPLIED_TOO_LARGE): Turn(State.FINISHING, Verdict.ANSWER_TOO_LARGE),
+    # Whoever is to be served next has not reached it: another environment serves him.
+    (State.FINISHING, Event.NEXT): Turn(State.IDLE, Verdict.SERVE),
+    (State.FINISHING, Event.DEADLINE): _DIES_UNUSED,
+    (State.FINISHING, Event.OVER_MEMORY): _DIES_UNUSED,
+    (State.FINISHING, Event.BROKEN): _DIES_UNUSED,
+    (State.FINISHING, Event.ENDED): _DIES_UNUSED,
+    (State.FINISHING, Event.RETIRE): _DIES_UNUSED,
+    (State.FINISHING, Event.FORKED): Turn(State.FINISHING),
+    (State.FINISHING, Event.EXIT): Turn(State.DEAD, Verdict.AGAIN),
+    (State.FINISHING, Event.LOST): Turn(State.DEAD, Verdict.AGAIN),
+    (State.FORKING, Event.ENDED): Turn(State.DYING, Verdict.INIT_FAILED, kill=True),
+    (State.INIT, Event.ENDED): Turn(State.DYING, Verdict.INIT_FAILED, kill=True),
+    (State.IDLE, Event.ENDED): _DIES,
+    (State.BUSY, Event.ENDED): Turn(State.DYING, Verdict.EXITED, kill=True),
+    (State.DYING, Event.ENDED): Turn(State.DYING, Verdict.EXITED),
+    (State.DYING_INIT, Event.ENDED): Turn(State.DYING_INIT, Verdict.INIT_FAILED),
     (State.DYING, Event.EXIT): Turn(State.DEAD, Verdict.EXITED),
     (State.DYING, Event.LOST): Turn(State.DEAD, Verdict.EXITED),
     (State.DYING, Event.DEADLINE): Turn(State.DEAD, Verdict.EXITED, kill=True),

@@ -30,7 +30,7 @@ def init_failed(live: LiveEnvironment, run: Run, frame: Frame, elapsed_ms: int) 
 def timed_out(live: LiveEnvironment, run: Run, now_ms: Millis) -> Ran:
     """Return the outcome of an invocation that has used up its time."""
     timeout_ms = run.environment.timeout_ms
-    live.note(answers.timeout_line(run.request_id, timeout_ms, now_ms))
+    live.log.note(answers.timeout_line(run.request_id, timeout_ms, now_ms))
     message = answers.timeout_message(timeout_ms)
     payload = answers.platform_error(answers.TIMED_OUT, run.request_id, message)
     return _close(live, run, "timeout", payload, float(timeout_ms), UNHANDLED)
@@ -42,7 +42,7 @@ def exited(live: LiveEnvironment | None, run: Run, status: int, elapsed_ms: int)
     payload = answers.platform_error(answers.EXIT_ERROR, run.request_id, reason)
     if live is None:
         return Ran(payload, UNHANDLED, "exit")
-    live.note(answers.exit_line(run.request_id, reason))
+    live.log.note(answers.exit_line(run.request_id, reason))
     return _close(live, run, "exit", payload, float(elapsed_ms), UNHANDLED)
 
 
@@ -71,4 +71,8 @@ def _close(
         status=status,
         error_type=answers.EXIT_ERROR,
     )
-    return Ran(payload, error, status, live.close_log(lines), duration_ms, init_ms, used_mb)
+    has_streamed = live.line.has_streamed
+    if has_streamed and error is None:
+        payload = b""
+    tail = live.log.end(lines)
+    return Ran(payload, error, status, tail, duration_ms, init_ms, used_mb, has_streamed)

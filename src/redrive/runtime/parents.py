@@ -27,6 +27,7 @@ from typing import Any, NamedTuple, Protocol
 from redrive.core.effects import Environment
 from redrive.core.time import Millis
 from redrive.runtime.interpreters import Interpreter
+from redrive.runtime.layers import library_folders, python_folders
 from redrive.runtime.process import ChildProcess, ParentProcess, send_with_fds
 from redrive.runtime.reactor import Handle, Reactor
 
@@ -59,35 +60,33 @@ class ParentKey(NamedTuple):
     packages: tuple[str, ...]  # the names of .dist-info folders
     code_path: str
     variables: tuple[tuple[str, str], ...]
-
-
-def layer_folders(layers: tuple[str, ...], minor: int) -> tuple[str, ...]:
-    """Return the folders of layers that are on sys.path, as they lie below /opt on Lambda."""
-    folders = []
-    for layer in layers:
-        python = Path(layer) / "python"
-        for folder in (python / "lib" / f"python3.{minor}" / "site-packages", python):
-            if folder.is_dir():
-                folders.append(str(folder))
-    return tuple(folders)
+    libraries: tuple[str, ...] = ()  # folders of shared libraries; read when a process starts
+    role: str = "child"  # what its forks become; see bootstrap/parent.py
 
 
 def parent_key(environment: Environment, interpreter: Interpreter) -> ParentKey:
     """Look at which packages a function brings and return the key of its parent."""
-    folders = layer_folders(environment.layers, interpreter.minor)
+    folders = python_folders(environment.layers, interpreter.minor)
+    libraries = library_folders(environment.code_path, environment.layers)
     packages = []
     for folder in (environment.code_path, *folders):
         if Path(folder).is_dir():
             packages += sorted(each.name for each in Path(folder).glob("*.dist-info"))
     if not packages:
-        return ParentKey(interpreter.path, folders, (), "", ())
+        return ParentKey(interpreter.path, folders, (), "", (), libraries)
     return ParentKey(
         interpreter.path,
         folders,
         tuple(packages),
         environment.code_path,
         environment.variables,
+        libraries,
     )
+
+
+def launcher_key(interpreter: Interpreter) -> ParentKey:
+    """Return the key of the parent whose forks start other programs."""
+    return ParentKey(interpreter.path, (), (), "", (), role="supervisor")
 
 
 class Listener(Protocol):
@@ -243,15 +242,18 @@ class Parents:
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3",
         }
         variables |= dict(key.variables)
+        if key.libraries:
+            own = variables.get("LD_LIBRARY_PATH")
+            variables["LD_LIBRARY_PATH"] = ":".join([*([own] if own else []), *key.libraries])
         if key.code_path:
             variables["LAMBDA_TASK_ROOT"] = key.code_path
         noise = self._work_dir / f"parent-{self._count}.log"
-        parent = Parent(key, ParentProcess(key.program, SCRIPT, variables, noise))
+        parent = Parent(key, ParentProcess(key.program, SCRIPT, key.role, variables, noise))
         parent.unused_since_ms = self._reactor.now_ms()
         self._usable[key] = parent
         self._all.append(parent)
         left_out = self._left_out.get(key, set())
-        bears_imports = len(left_out) < LEFT_OUT_MAX
+        bears_imports = len(left_out) < LEFT_OUT_MAX and key.role == "child"
         folders = [key.code_path, *key.folders] if key.code_path and bears_imports else []
         settings = {
             "folders": folders,

@@ -7,7 +7,7 @@ imports this. Nothing here decides what is run.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 WORDS_MAX = 2_000  # bytes of what a server said last: enough for its reason to have ended
@@ -42,8 +42,17 @@ class ServerProcess:
     """A server that this program started and will stop. It has a session of its own, so that Ctrl-C
     in a terminal reaches us and not it."""
 
-    def __init__(self, command: Sequence[str], noise: Path) -> None:
-        """Start it; what it says goes to the file `noise`. Raises OSError."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        noise: Path,
+        environment: Mapping[str, str] | None = None,
+        home: Path | None = None,
+    ) -> None:
+        """Start it; what it says goes to the file `noise`. Raises OSError.
+
+        environment: its variables; home: the folder that it runs in; None for ours.
+        """
         noise.parent.mkdir(parents=True, exist_ok=True)
         self._noise = noise
         with noise.open("wb") as output:
@@ -52,6 +61,8 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                cwd=home,
+                env=None if environment is None else dict(environment),
                 start_new_session=True,
             )
         self.pid = self._process.pid

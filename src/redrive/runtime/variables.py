@@ -12,6 +12,7 @@ from typing import Any
 
 from redrive.core.effects import Environment
 from redrive.core.keys import Key
+from redrive.runtime.layers import folders_in, library_folders
 
 Lend = Callable[[str], Key]
 
@@ -33,11 +34,13 @@ def function_variables(
     inherited: Mapping[str, str],
     runtime_dir: str,
     lend: Lend | None = None,
+    tmp: str = "",
 ) -> dict[str, str]:
     """Return all variables of one environment.
 
     lend gives the key with which an account's functions call back; without it the access key is the
-    account, which a server without keys takes at its word.
+    account, which a server without keys takes at its word. tmp: the folder for temporary files,
+    where that is not /tmp itself.
     """
     key = Key(environment.account, "redrive", environment.account, token="redrive")
     if lend is not None:
@@ -46,9 +49,18 @@ def function_variables(
     values |= {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PYTHONUNBUFFERED": "1",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     }
+    if environment.runtime.startswith("python"):
+        values["PYTHONUNBUFFERED"] = "1"
+    if tmp:
+        values["TMPDIR"] = tmp
+    layers = environment.layers
+    libraries = library_folders(environment.code_path, layers)
+    for name, folders in (("PATH", folders_in(layers, "bin")), ("LD_LIBRARY_PATH", libraries)):
+        if folders:
+            before = [values[name]] if values.get(name) else []
+            values[name] = ":".join([*before, *folders])
     values.update(environment.variables)
     values |= {
         "AWS_ACCESS_KEY_ID": key.id,

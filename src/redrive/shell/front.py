@@ -5,24 +5,38 @@ Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> comm
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import orjson
 
 from redrive.core.effects import Caller, Params, Reply
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.services.dispatch import Dispatch, Ticket
-from redrive.shell.guard import Guard
+from redrive.shell.guard import Guard, function_url
 from redrive.shell.http import Exchange, Respond
+from redrive.shell.streams import StreamedAnswer
+from redrive.shell.urls import URL_PATH, Urls
 from redrive.wire.endpoint import Endpoint
 from redrive.wire.messages import Fault, Incoming, Request, Response
+from redrive.wire.signatures import spelled
 
 OWN_PATHS = "/_redrive/"
 METRICS_PATH = "/metrics"
 _OURS = (OWN_PATHS, METRICS_PATH)
-Gate = Callable[[str, str, Params, Caller], None]
-"""Refuses (service, operation, params, caller) by raising ServiceError."""
+
+
+class Gate(Protocol):
+    """Judges callers. Both raise ServiceError and Unavailable."""
+
+    def __call__(self, service: str, operation: str, params: Params, caller: Caller, /) -> Caller:
+        """Return a caller with what it may do, or refuse the operation."""
+        ...
+
+    def bind(self, caller: Caller, /) -> Caller:
+        """Return a caller with what it may do, for an operation that judges by itself."""
+        ...
+
 
 SMALL_BODY_BYTES_MAX = 16 * 1_048_576
 """A batch of 1 MiB whose every character needs an escape of six is below this."""
@@ -102,6 +116,11 @@ class Front:
         self._figures = figures
         self._shows_all = shows_all
         self.is_draining = False
+        self._urls = Urls(endpoint, dispatch, stir, None if gate is None else gate.bind)
+
+    def refusal(self, headers: Mapping[str, str]) -> str | None:
+        """Return why a request is refused before its body is read, or None."""
+        return None if function_url(headers) is not None else self._guard.refusal(headers)
 
     def body_bytes_max(self, url: bytes) -> int:
         """Return how large a body may be: function packages come through Lambda's paths only."""
@@ -112,6 +131,9 @@ class Front:
         request_id = self.dispatch.request_id()
         refusal = self._guard.refusal(request.headers)
         if refusal is not None:
+            place = function_url(request.headers)
+            if place is not None:
+                return self._urls.visit(request, place, self.is_draining, respond, request_id)
             respond(_plain(403, {"__type": "AccessDeniedException", "message": refusal}))
             return None
         if request.target.startswith(_OURS):
@@ -126,11 +148,12 @@ class Front:
             respond(self.endpoint.fault(incoming, error, request_id))
             return None
         if self._gate is not None:
-            try:
-                self._gate(incoming.service, incoming.operation, incoming.params, incoming.caller)
-            except ServiceError as error:
-                respond(self.endpoint.fault(incoming, error, request_id))
+            admitted = self._admit(incoming, respond, request_id)
+            if admitted is None:
                 return None
+            incoming = admitted
+        if incoming.route.events is not None:
+            return self._stream(incoming, respond, request_id)
         answer = _Answer(self, incoming, respond, request_id)
         answer.ticket = self.dispatch.enter(
             incoming.service,
@@ -143,10 +166,42 @@ class Front:
         self._stir()
         return answer
 
+    def _admit(self, incoming: Incoming, respond: Respond, request_id: str) -> Incoming | None:
+        """Return a request with who asks, as the gate has it, or refuse."""
+        assert self._gate is not None
+        service, operation, params, caller, route = incoming
+        try:
+            caller = self._gate(service, operation, params, caller)
+        except (ServiceError, Unavailable) as refused:
+            error: ServiceError | Unavailable = refused
+            if isinstance(error, ServiceError):
+                error = spelled(error, route.protocol)
+            respond(self.endpoint.fault(incoming, error, request_id))
+            self._stir()  # the gate may have begun a group
+            return None
+        return Incoming(service, operation, params, caller, route)
+
+    def _stream(self, incoming: Incoming, respond: Respond, request_id: str) -> Exchange:
+        """Let an operation answer in pieces."""
+        answer = StreamedAnswer(self.endpoint, self.dispatch, incoming, respond, request_id)
+        answer.ticket = self.dispatch.enter(
+            incoming.service,
+            incoming.operation,
+            {**incoming.params, "Sink": answer},
+            incoming.caller,
+            answer,
+            request_id,
+        )
+        self._stir()
+        return answer
+
     # --- /_redrive/ -----------------------------------------------------------------------------
 
     def _own(self, request: Request, respond: Respond) -> Exchange | None:
         path = request.target.split("?", 1)[0]
+        if path.startswith(URL_PATH):
+            request_id = self.dispatch.request_id()
+            return self._urls.visit(request, None, self.is_draining, respond, request_id)
         if path == "/_redrive/health" and request.method in ("GET", "HEAD"):
             respond(_plain(200, self._health()))
         elif path == METRICS_PATH and request.method in ("GET", "HEAD"):
@@ -171,12 +226,17 @@ class Front:
         try:
             caller = self.endpoint.caller(request)
             if self._gate is not None:
-                self._gate("redrive", operation, {}, caller)
+                caller = self._gate("redrive", operation, {}, caller)
         except Fault as fault:
             respond(_plain(403, {"message": fault.error.message}))
             return None
         except ServiceError as error:
             respond(_plain(403, {"message": error.message}))
+            self._stir()  # the gate may have begun a group
+            return None
+        except Unavailable as error:
+            respond(_plain(503, {"message": str(error)}))
+            self._stir()
             return None
         return caller
 

@@ -10,6 +10,10 @@ none of the others. So:
    configured.
 3. Sec-Fetch-Site, when sent, is same-origin, or none (an address that a person typed), unless the
    Origin was configured.
+
+The hosts of function URLs, <url id>.lambda-url.<region>.localhost, are no names of this server:
+what comes to one goes to that function and to nothing else, whoever asks, as on AWS. They end in
+.localhost, so that no DNS server can say whom they name.
 """
 
 from __future__ import annotations
@@ -22,6 +26,10 @@ _HOST = re.compile(
     r"(:(?P<port>\d{1,5}))?"
 )
 _ORIGIN = re.compile(r"https?://(?P<authority>[^/?#@\s]+)(?=[/?#]|\Z)")
+_URL_HOST = re.compile(
+    r"(?P<id>[a-z0-9]{1,63})\.lambda-url\.(?P<region>[a-z0-9-]{1,63})\.localhost(:\d{1,5})?",
+    re.IGNORECASE | re.ASCII,
+)
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 
 
@@ -59,7 +67,15 @@ class Guard:
         return None
 
     def _is_ours(self, name: str) -> bool:
-        return name in self._hosts or name.endswith(".localhost")
+        if name in self._hosts:
+            return True
+        return name.endswith(".localhost") and "lambda-url" not in name.split(".")
+
+
+def function_url(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the URL id and the region that a request's Host names, or None."""
+    match = _URL_HOST.fullmatch(headers.get("host", ""))
+    return None if match is None else (match["id"].lower(), match["region"].lower())
 
 
 def _names(origin: str, host: str) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import httptools
 import orjson
 
 from redrive.shell.clients import BODIES_BYTES_MAX, Clients
+from redrive.shell.pieces import Opening, Pieces, encode_opening
 from redrive.wire.messages import Request, Response
 
 HEADER_BYTES_MAX = 65_536
@@ -30,23 +32,7 @@ LINGER_S = 2.0
 """How long a refused client is listened to: closing on bytes that nobody has read would reset the
 connection, and the refusal with it."""
 
-_STATUS_LINES = {
-    200: "HTTP/1.1 200 OK\r\n",
-    201: "HTTP/1.1 201 Created\r\n",
-    202: "HTTP/1.1 202 Accepted\r\n",
-    204: "HTTP/1.1 204 No Content\r\n",
-    400: "HTTP/1.1 400 Bad Request\r\n",
-    403: "HTTP/1.1 403 Forbidden\r\n",
-    404: "HTTP/1.1 404 Not Found\r\n",
-    405: "HTTP/1.1 405 Method Not Allowed\r\n",
-    409: "HTTP/1.1 409 Conflict\r\n",
-    412: "HTTP/1.1 412 Precondition Failed\r\n",
-    413: "HTTP/1.1 413 Payload Too Large\r\n",
-    429: "HTTP/1.1 429 Too Many Requests\r\n",
-    431: "HTTP/1.1 431 Request Header Fields Too Large\r\n",
-    500: "HTTP/1.1 500 Internal Server Error\r\n",
-    503: "HTTP/1.1 503 Service Unavailable\r\n",
-}
+_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
 _NAMES: dict[bytes, str] = {}
 _NAMES_MAX = 512
 
@@ -64,7 +50,7 @@ class Exchange(Protocol):
         ...
 
 
-Respond = Callable[[Response], None]
+Respond = Callable[[Response | Opening], None]
 Handler = Callable[[Request, Respond], Exchange | None]
 
 
@@ -322,7 +308,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _respond(self, response: Response) -> None:
+    def _respond(self, response: Response | Opening) -> None:
+        if isinstance(response, Opening):
+            self._open(response)
+            return
         self._is_busy = False
         self._exchange = None
         transport = self._transport
@@ -332,6 +321,45 @@ class Connection(asyncio.Protocol):
         closes = self._is_closing or is_last or not self._keeps_alive
         transport.write(encode(response, closes=closes, is_head=self._is_head))
         if closes:
+            self._is_closing = True
+            transport.close()
+        elif self._waiting or self._refusal is not None:
+            self._go_on(transport)
+
+    def _open(self, opening: Opening) -> None:
+        """Begin an answer that comes in pieces; the request stays under way until its end."""
+        transport = self._transport
+        if transport is None:
+            return
+        is_chunked = self._parser.get_http_version() == "1.1"
+        self._keeps_alive = self._keeps_alive and is_chunked
+        closes = self._is_closing or not self._keeps_alive
+        line = _STATUS_LINES.get(opening.status) or f"HTTP/1.1 {opening.status} Status\r\n"
+        transport.write(encode_opening(line, opening, is_chunked=is_chunked, closes=closes))
+        opening.attach(
+            Pieces(transport, self._count_unsent, self._ended, is_chunked, self._is_head)
+        )
+
+    def _count_unsent(self) -> bool:
+        """Count what a piece has added to what the client does not read; tell whether it is too
+        much, for it or for all.
+        """
+        if not self._unsent_bytes or self._transport is None:
+            return False
+        unsent = self._transport.get_write_buffer_size()
+        self._clients.held_bytes += unsent - self._unsent_bytes
+        self._unsent_bytes = unsent
+        return self._clients.is_strained
+
+    def _ended(self) -> None:
+        """Go on after an answer that came in pieces, as after a whole one."""
+        self._is_busy = False
+        self._exchange = None
+        transport = self._transport
+        if transport is None:
+            return
+        is_last = self._is_over and not self._waiting and self._refusal is None
+        if self._is_closing or is_last or not self._keeps_alive:
             self._is_closing = True
             transport.close()
         elif self._waiting or self._refusal is not None:

@@ -371,108 +371,6 @@ class ClockNeverBack(Checker):
             raise self.fail(f"restarted at {high_water_ms}, before {self._last_ms}")
 
 
-class MappingAccounting(Checker):
-    """polled = invoked; invoked = deleted + returned, by what the function said of each message.
-
-    Filters come with a later version of mappings; nothing is filtered yet. Excused are: answers
-    that a refused commit (a full disk) may have lost; messages whose lease may have ended, or may
-    be believed to have ended, before a slot was free, because it was short or was changed, time has
-    jumped, or the function was throttled.
-    """
-
-    invariant = "mapping accounting"
-    lease_ms_least = 30_000
-    gap_ms_most = 10_000
-
-    def __init__(self) -> None:
-        self._settings = Settings()
-        self._polled: set[str] = set()  # handles that no invocation was asked for
-        self._running: dict[str, frozenset[str]] = {}  # request id -> handles
-        self._ended: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # -> deleted, kept
-        self._excused: set[str] = set()  # ended, and perhaps never settled
-        self._seen_ms = 0
-        self._changed: set[str] = set()  # queues whose visibility timeout a mapping may not know
-
-    def commit(self, attempt: Attempt) -> None:
-        """Follow the handles of mappings, whose queue URLs are paths."""
-        self._settings.commit(attempt)
-        if attempt.operation in ("SetQueueAttributes", "DeleteQueue"):
-            self._changed.add(name_in(attempt.params))
-        if deliveries(attempt) and attempt.params["QueueUrl"].startswith("/"):
-            timeout = attempt.params.get("VisibilityTimeout")
-            name = name_in(attempt.params)
-            lease_ms = self._settings.visibility_ms(name) if timeout is None else timeout * 1000
-            if lease_ms >= self.lease_ms_least and name not in self._changed:
-                self._polled.update(m["ReceiptHandle"] for m in deliveries(attempt))
-        elif attempt.operation == "Invoke":
-            self._polled -= _handles(attempt.params.get("Payload") or b"")
-            if attempt.error is not None:
-                self._polled.clear()
-        elif attempt.operation == "SettleBatch" and attempt.result is not None:
-            self._settled(attempt)
-
-    def audit(self, audit: Audit) -> None:
-        """Notice when time has jumped."""
-        if audit.now_ms - self._seen_ms > self.gap_ms_most:
-            self._polled.clear()
-        self._seen_ms = audit.now_ms
-
-    def _settled(self, attempt: Attempt) -> None:
-        params = attempt.params
-        deleted, kept = frozenset(params["Delete"]), frozenset(params["Keep"])
-        known = self._ended.pop(params["RequestId"], None)
-        if known is None:
-            if deleted:
-                raise self.fail(f"deleted {deleted} of a batch that no function has run")
-        elif known != (deleted, kept) and (deleted or params["RequestId"] not in self._excused):
-            raise self.fail(f"the function said {known}, settled is {(deleted, kept)}")
-
-    def started(self, run: Run) -> None:
-        """No message is in two invocations at a time."""
-        handles = _handles(run.event)
-        for other in self._running.values():
-            if handles & other:
-                raise self.fail("a message is in two invocations at a time")
-        if handles:
-            self._running[run.request_id] = handles
-
-    def ended(self, run: Run, failed: frozenset[str]) -> None:
-        """Keep what must be settled."""
-        handles = self._running.pop(run.request_id, None)
-        if handles is not None:
-            kept = _handles(run.event, failed)
-            self._ended[run.request_id] = (handles - kept, kept)
-
-    def refused(self) -> None:
-        """Excuse the answers that may have been lost."""
-        self._polled.clear()
-        self._excused.update(self._ended)
-
-    def restart(self, high_water_ms: int) -> None:
-        """Forget what was in memory: its messages return by themselves."""
-        self._polled.clear()
-        self._running.clear()
-        self._excused.update(self._ended)  # the group that a crash cut off may have settled them
-
-    def rest(self) -> None:
-        """All is accounted for."""
-        if self._polled:
-            raise self.fail(f"{len(self._polled)} messages were polled and not invoked")
-        if self._ended.keys() - self._excused or self._running:
-            raise self.fail(f"{len(self._ended)} batches were run and not settled")
-
-
-def _handles(event: bytes, among: frozenset[str] | None = None) -> frozenset[str]:
-    """Return the receipt handles in a batch event, of all its messages or of those with ids."""
-    if not event.startswith(b'{"Records"'):
-        return frozenset()
-    return frozenset(
-        record["receiptHandle"]
-        for record in orjson.loads(event)["Records"]
-        if among is None or record["messageId"] in among
-    )
-
-
 CHECKERS: tuple[type[Checker], ...] = (
     Conservation,
     LeaseExclusivity,
@@ -482,5 +380,4 @@ CHECKERS: tuple[type[Checker], ...] = (
     AcknowledgedDeletes,
     MoveTasks,
     ClockNeverBack,
-    MappingAccounting,
 )

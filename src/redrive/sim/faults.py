@@ -46,6 +46,11 @@ class CrashingStore:
         """Tell whether works have run since the last commit."""
         return self.inner.has_group
 
+    @property
+    def has_writes(self) -> bool:
+        """Tell whether the open group has something to sync."""
+        return self.inner.has_writes
+
     def woken(self) -> tuple[str, ...]:
         """Return what the open group has woken."""
         return self.inner.woken()

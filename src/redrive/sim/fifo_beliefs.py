@@ -200,6 +200,11 @@ def judge_lease(oracle: Beliefs, item: Item, now_ms: int) -> None:
         raise Violation("expired handles", f"{item.body} lapsed at {item.visible_ms}")
 
 
+def is_lapsed(item: Item, now_ms: int) -> bool:
+    """Tell whether a FIFO queue has let a message go that was received."""
+    return item.place is not None and item.place.is_fifo and item.visible_ms <= now_ms
+
+
 def judge_row(item: Item, row: MessageRow, place: Place) -> None:
     """Compare a message's place with its row; learn the number that nobody was told."""
     if not place.is_fifo:

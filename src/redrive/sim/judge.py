@@ -15,10 +15,11 @@ from redrive.sim.checkers import CHECKERS, Checker
 from redrive.sim.evidence import Attempt, Audit, Violation
 from redrive.sim.fairness import FAIR_CHECKERS
 from redrive.sim.fifo_checkers import FIFO_CHECKERS
+from redrive.sim.mapping_checkers import MAPPING_CHECKERS
 from redrive.sim.oracle import Oracle
 from redrive.sim.workload import Request
 
-ALL_CHECKERS = (*CHECKERS, *FAIR_CHECKERS, *FIFO_CHECKERS)
+ALL_CHECKERS = (*CHECKERS, *MAPPING_CHECKERS, *FAIR_CHECKERS, *FIFO_CHECKERS)
 
 
 class Judge:

@@ -225,6 +225,9 @@ class Oracle:
 
     def _on_SettleBatch(self, attempt: Attempt) -> None:
         for handle in attempt.params["Delete"]:
+            item = self._held(attempt, handle)
+            if item is not None and fifo.is_lapsed(item, attempt.now_ms):
+                continue  # a FIFO queue deletes nothing by a lapsed handle
             self._delete(attempt, handle)
 
     def _delete(self, attempt: Attempt, handle: str) -> None:

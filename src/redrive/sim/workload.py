@@ -18,6 +18,7 @@ from redrive.core.errors import ServiceError
 from redrive.sim.chance import Dice
 from redrive.sim.evidence import ACCOUNT, arn_of, plain
 from redrive.sim.fifo_workload import FIFO_NAMES, FIFO_SHARES, FifoClients
+from redrive.sim.mapping_workload import MappingClients
 from redrive.sim.runtime import REPORTER
 
 NAMES = ("main", "side", "dead")
@@ -101,10 +102,13 @@ class Workload:
         has_mappings: bool,
         groups: Dice | None = None,
         has_fifo: bool = False,
+        options: Dice | None = None,
     ) -> None:
         self._dice = dice
         self._has_mappings = has_mappings
         self._fifo = FifoClients(dice) if has_fifo else None
+        # None: mappings have neither filters nor FIFO queues
+        self._options = None if options is None else MappingClients(options, has_fifo=has_fifo)
         self._names = NAMES + (FIFO_NAMES if has_fifo else ())
         self._shares = _SHARES | (FIFO_SHARES if has_fifo else {})
         self._groups = groups  # None: nobody uses message groups on standard queues
@@ -302,6 +306,8 @@ class Workload:
             params["BatchSize"] = dice.pick((2, 10, 100))
         if dice.chance(0.3):
             params["ScalingConfig"] = {"MaximumConcurrency": 2}
+        if self._options is not None:
+            self._options.vary(params)
         return _lambda("CreateEventSourceMapping", **params)
 
     def _mapping(self) -> str:

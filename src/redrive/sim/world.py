@@ -22,6 +22,10 @@ from typing import Any
 from redrive.core.effects import Ran, Reply, Run
 from redrive.core.time import HOUR_MS, NEVER, SECOND_MS, Millis
 from redrive.services import functions as functions_package
+from redrive.services.delivery import operations as delivery
+from redrive.services.delivery.courier import DeliveryCourier
+from redrive.services.delivery.outbox import Outbox
+from redrive.services.delivery.room import Deliveries
 from redrive.services.dispatch import Dispatch, Ticket
 from redrive.services.functions import operations as functions
 from redrive.services.functions.courier import Courier
@@ -64,6 +68,7 @@ _STATEMENTS = load_statements(
         "queues/queues",
         "queues/fifo",
         "functions/functions",
+        "delivery/delivery",
         "mappings/mappings",
         "metrics/metrics",
     )
@@ -149,6 +154,7 @@ class World:
             has_mappings=has_mappings,
             groups=groups if has_groups else None,
             has_fifo=has_fifo,
+            options=Dice(seed, "mappings"),
         )
         self.judge = judge or Judge()
         self.raw_ms = START_MS
@@ -177,7 +183,9 @@ class World:
         self.registry = WatchedRegistry(self.store)
         chance = Dice(self.seed, f"chance/{self._generation}")
         queues.register(self.registry, Queues(self.store, chance, fairness=FAIRNESS))
-        functions.register(self.registry, Functions(self._code, chance))
+        outbox = Outbox(self.registry)
+        functions.register(self.registry, Functions(self._code, chance, outbox=outbox))
+        delivery.register(self.registry, Deliveries())
         mappings.register(self.registry, Mappings(chance))
         metrics.register(self.registry, Metrics())
         self.store.commit(self.clock())
@@ -197,6 +205,7 @@ class World:
             Reaper(CALLER),
             Recorder(CALLER, self.sqlite.high_water_ms),
             Courier(lambda _dropped: None),
+            DeliveryCourier(CALLER, lambda _lost: None),
             Sweeper(),
             Poller(CALLER, chance),
         ):

@@ -10,7 +10,7 @@ A further protocol is a line in PROTOCOLS and, where its body format is new, one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -77,7 +77,21 @@ def compile_route(
         serialize = _body_serializer(operation, model, kind, content_type_of(protocol, model))
         if kind.headers:
             serialize = _with_headers(serialize, kind.headers)
-    return Route(model.name, name, protocol, parse, serialize)
+    return Route(model.name, name, protocol, parse, serialize, _events(operation, model, kind))
+
+
+def _events(
+    operation: Operation, model: Model, kind: Protocol
+) -> Callable[[Iterable[Result]], bytes] | None:
+    """Return the writer of an operation's events; None for one whose answer is no event stream."""
+    shape = operation.output
+    payload = shape.traits.get("payload") if shape is not None and kind.located else None
+    if shape is None or payload is None:
+        return None
+    stream = shape.members[payload].shape
+    if not stream.traits.get("eventstream"):
+        return None
+    return eventstream.compile_writer(stream, operation, model, kind.codec)
 
 
 # --- everything in the body -------------------------------------------------------------
@@ -307,7 +321,8 @@ def _located_serializer(
     operation: Operation, model: Model, kind: Protocol
 ) -> Callable[[Result, str], Response]:
     shape = operation.output
-    type_header = ("Content-Type", kind.content_type)
+    is_stream = _events(operation, model, kind) is not None
+    type_header = ("Content-Type", eventstream.TYPE if is_stream else kind.content_type)
     if shape is None:
         return lambda _result, request_id: Response(
             operation.status, (("x-amzn-RequestId", request_id), type_header), b""

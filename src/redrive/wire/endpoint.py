@@ -19,7 +19,7 @@ from redrive.wire.messages import Fault, Incoming, Request, Response, Route
 from redrive.wire.model import Model
 from redrive.wire.routing import Router
 from redrive.wire.signatures import Verifier, mismatch, spelled
-from redrive.wire.sigv4 import Scopes, Signed
+from redrive.wire.sigv4 import Lent, Scopes, Signed, presigned_token
 
 BODY_BYTES_MAX = 70_167_211
 """The largest body that any served operation takes: CreateFunction with a zip inside.
@@ -33,7 +33,8 @@ class Endpoint:
 
     own_models names models beyond botocore's: service -> a service-2.json, or the directory of one.
     Model files are read when a request first needs them. verifier: checks every signature; without
-    one, callers are whom they say. is_judging: authorisation is on, so that callers get a session.
+    one, callers are whom they say, and `lent` tells whose temporary keys are. is_judging:
+    authorisation is on, so that callers get a session.
     """
 
     body_bytes_max = BODY_BYTES_MAX
@@ -45,11 +46,13 @@ class Endpoint:
         verifier: Verifier | None = None,
         *,
         is_judging: bool = False,
+        lent: Lent | None = None,
     ) -> None:
         self._router = Router(services, own_models)
         self._scopes = Scopes()
         self._verifier = verifier
         self._is_judging = is_judging
+        self._lent = lent
 
     def read(self, request: Request) -> Incoming:
         """Return what a request asks for, parsed and checked against the model.
@@ -62,6 +65,8 @@ class Endpoint:
                 if self._verifier is None
                 else self._verifier.check(request)
             )
+            if signed.is_lent:
+                signed = self._borrower(signed, request)
         except ServiceError as error:
             raise self._unsigned_fault(request, error) from None
         route = self._router.find(request, signed.service)
@@ -83,9 +88,33 @@ class Endpoint:
                 signed = self._verifier.check(request)
             else:
                 signed = self._scopes.read(request.headers.get("authorization"), request.target)
+                if signed.is_lent:
+                    signed = self._borrower(signed, request)
         except ServiceError as error:
             raise Fault(spelled(error, "json"), protocol="json") from None
         return _in_session(signed, request) if self._is_judging else signed.caller
+
+    @property
+    def is_verifying(self) -> bool:
+        """Tell whether signatures are checked, and not only read."""
+        return self._verifier is not None
+
+    def signed(self, request: Request) -> Signed | None:
+        """Return what a request to something else than an API was signed with; None: with nothing.
+
+        Raises ServiceError for a bad signature.
+        """
+        if self._verifier is None:
+            signed = self._scopes.read(request.headers.get("authorization"), request.target)
+            if signed.is_lent:
+                signed = self._borrower(signed, request)
+        elif "authorization" in request.headers or "X-Amz-Signature=" in request.target:
+            signed = self._verifier.check(request)
+        else:
+            return None
+        if not signed.access_key:
+            return None
+        return signed._replace(caller=_in_session(signed, request)) if self._is_judging else signed
 
     def reply(self, incoming: Incoming, result: Result, request_id: str) -> Response:
         """Return the response that carries an operation's result."""
@@ -112,6 +141,17 @@ class Endpoint:
     def services(self) -> tuple[str, ...]:
         """The names of the served services."""
         return self._router.services
+
+    def _borrower(self, signed: Signed, request: Request) -> Signed:
+        """Return whose session an unchecked request belongs to; another's token changes nothing.
+
+        Raises ServiceError ExpiredToken.
+        """
+        token = request.headers.get("x-amz-security-token") or presigned_token(request.target)
+        key = None if self._lent is None else self._lent.find(signed.access_key, token)
+        if key is None:
+            return signed
+        return signed._replace(caller=key.caller(signed.caller.region))
 
     def _unsigned_fault(self, request: Request, error: ServiceError) -> Fault:
         """Tell a bad signature in the protocol of the operation that was meant."""
@@ -147,4 +187,7 @@ def _in_session(signed: Signed, request: Request) -> Caller:
         value = request.headers.get(header)
         if value is not None:
             facts[key] = value
-    return signed.caller._replace(session=Session(signed.policy, facts))
+    caller = signed.caller
+    # What a role may do is looked up by the gate; until then its session may do nothing.
+    policy = () if caller.grant is not None and caller.grant.role else signed.policy
+    return caller._replace(session=Session(policy, facts))

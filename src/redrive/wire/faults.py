@@ -31,6 +31,7 @@ _FRAMEWORK_CODES = frozenset(
     {
         "IncompleteSignature",
         "InternalFailure",
+        "ExpiredTokenException",
         "InvalidSignatureException",
         "MissingAuthenticationTokenException",
         "RequestExpired",
@@ -142,7 +143,7 @@ def _write_rest_json(told: Told, _model: Model | None, _request_id: str) -> _Wri
 
 def _write_query(told: Told, model: Model | None, request_id: str) -> _Written:
     overlay = PLAIN if model is None else overlay_of(model.name)
-    if told.code == "UnknownOperationException":
+    if told.code == "UnknownOperationException" and not told.message:
         # AWS: the whole answer to a queue's address without an Action.
         return (), b"<UnknownOperationException/>"
     message = told.message

@@ -6,7 +6,7 @@ AWS writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from redrive.core.effects import Caller, Params, Result
@@ -32,13 +32,17 @@ class Response(NamedTuple):
 
 
 class Route(NamedTuple):
-    """One operation of one service in one protocol, compiled."""
+    """One operation of one service in one protocol, compiled.
+
+    events: writes some events of an answer that is a stream of them; None for other answers.
+    """
 
     service: str
     operation: str
     protocol: str
     parse: Callable[[Request], Params]
     serialize: Callable[[Result, str], Response]
+    events: Callable[[Iterable[Result]], bytes] | None = None
 
 
 class Incoming(NamedTuple):

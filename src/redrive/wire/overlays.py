@@ -127,6 +127,7 @@ OVERLAYS: Mapping[str, Overlay] = {
             **{name: f"AWS.SimpleQueueService.{name}" for name in _SQS_PREFIXED},
             "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
             "QueueNameExists": "QueueAlreadyExists",
+            "ExpiredTokenException": "ExpiredToken",
             "InvalidSignatureException": "SignatureDoesNotMatch",
             "MissingAuthenticationTokenException": "MissingAuthenticationToken",
             "UnrecognizedClientException": "InvalidClientTokenId",
@@ -154,6 +155,8 @@ OVERLAYS: Mapping[str, Overlay] = {
             "RecursiveLoop": ("Terminate", "Allow"),
         },
     ),
+    "iam": Overlay(validation_code="ValidationError"),
+    "logs": Overlay(validation_code="InvalidParameterException"),
     "sts": Overlay(validation_code="ValidationError"),
 }
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hmac import compare_digest, digest
@@ -28,7 +29,14 @@ from redrive.core.errors import ServiceError
 from redrive.core.keys import Key, Keyring
 from redrive.core.time import DAY_MS, MINUTE_MS, SECOND_MS, Millis
 from redrive.wire.messages import Request
-from redrive.wire.sigv4 import Signed, incomplete, missing_parts, split_credential
+from redrive.wire.sigv4 import (
+    Lent,
+    Signed,
+    check_expiry,
+    incomplete,
+    missing_parts,
+    split_credential,
+)
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -44,6 +52,7 @@ _INSTANT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _PRESIGNED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Date")
 _EXCEPTIONS: Mapping[str, str] = {
+    "ExpiredToken": "ExpiredTokenException",
     "InvalidClientTokenId": "UnrecognizedClientException",
     "MissingAuthenticationToken": "MissingAuthenticationTokenException",
     "SignatureDoesNotMatch": "InvalidSignatureException",
@@ -94,12 +103,15 @@ class Verifier:
     """Checks who signed requests.
 
     clock is the wall clock as it stands, which may go back: skew is judged by it, not by the time
-    that leases live in.
+    that leases live in. lent knows the temporary keys; without it there are none.
     """
 
-    def __init__(self, keyring: Keyring, clock: Callable[[], Millis]) -> None:
+    def __init__(
+        self, keyring: Keyring, clock: Callable[[], Millis], lent: Lent | None = None
+    ) -> None:
         self._keyring = keyring
         self._clock = clock
+        self._lent = lent
         self._known: dict[str, _Known] = {}
         self._instants: dict[str, int] = {}
 
@@ -121,13 +133,14 @@ class Verifier:
         is_new = known is None
         if known is None:
             credential, listed, signature = _parse(authorization)
-            known = self._derive(credential, listed)
+            known = self._derive(credential, listed, headers.get("x-amz-security-token"))
         date = headers.get("x-amz-date")
         if date is None:
             date = _date_header(headers)
         self._check_skew(date, known.day)
         if known.key.token is not None or "x-amz-security-token" in headers:
             _check_token(known.key, headers.get("x-amz-security-token"))
+            check_expiry(known.key, self._clock())
         canonical = _canonical(method, path, query, headers, body, known)
         if not compare_digest(known.sign(date, canonical), signature.encode("latin-1", "replace")):
             raise mismatch()
@@ -137,10 +150,10 @@ class Verifier:
 
     # --- the steps ------------------------------------------------------------------------------
 
-    def _derive(self, credential: str, listed: str) -> _Known:
+    def _derive(self, credential: str, listed: str, token: str | None) -> _Known:
         """Look a credential up and derive its signing key."""
         access_key, day, region, service, terminator = split_credential(credential)
-        key = self._keyring.find(access_key)
+        key = self._keyring.find(access_key) or self._temporary(access_key, token)
         if key is None:
             raise _unrecognized()
         if terminator != TERMINATOR:
@@ -155,6 +168,14 @@ class Verifier:
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
             )
         return known
+
+    def _temporary(self, access_key: str, token: str | None) -> Key | None:
+        """Return a temporary key; a user's may do what the user may, while there is the user."""
+        key = None if self._lent is None else self._lent.find(access_key, token)
+        if key is None or not key.user:
+            return key
+        owner = self._keyring.of_user(key.account, key.user)
+        return None if owner is None else replace(key, policy=owner.policy)
 
     def _remember(self, head: str, known: _Known) -> None:
         if len(self._known) >= KNOWN_MAX:
@@ -201,9 +222,9 @@ class Verifier:
         algorithm, credential, listed, date = (fields[name] for name in _PRESIGNED)
         if algorithm != ALGORITHM:
             raise incomplete(f"Unsupported AWS 'algorithm': '{algorithm[:80]}'.")
-        known = self._derive(credential, listed)
-        self._check_expiry(date, known.day, fields.get("X-Amz-Expires"))
         token = fields.get("X-Amz-Security-Token", request.headers.get("x-amz-security-token"))
+        known = self._derive(credential, listed, token)
+        self._check_expiry(date, known.day, fields.get("X-Amz-Expires"))
         _check_token(known.key, token)
         canonical = _canonical(request.method, path, query, request.headers, request.body, known)
         given = fields["X-Amz-Signature"].encode("ascii", "replace")

@@ -1,7 +1,7 @@
 """Who signs: the credential scope of a request (AWS Signature Version 4), parsed.
 
 No signature is checked here: without configured keys who asks is who they say they are. With keys
-`signatures.Verifier` is asked instead.
+`signatures.Verifier` is asked instead. Either way a temporary key is whose its session token says.
 
 Invariant: whatever the header holds, the answer is a scope or a ServiceError.
 """
@@ -9,12 +9,16 @@ Invariant: whatever the header holds, the answer is a scope or a ServiceError.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from redrive.core.effects import Caller
 from redrive.core.errors import ServiceError
+from redrive.core.keys import Key
+from redrive.core.mint import PREFIX, Mint
 from redrive.core.policies import Policy
+from redrive.core.time import SECOND_MS, Millis
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -25,13 +29,15 @@ SCOPES_KEPT_MAX = 1024
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PRESIGNED = re.compile(r"(?:^|[?&])X-Amz-Credential=([^&]*)", re.IGNORECASE)
+_TOKEN = re.compile(r"[?&]X-Amz-Security-Token=([^&]*)", re.IGNORECASE)
 _ALGORITHMS = ("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ")
 _PARTS = ("Credential", "Signature", "SignedHeaders")
 
 
 class Signed(NamedTuple):
     """A credential scope and its caller. service is "" when nothing was signed; policy is the
-    identity's own, None when it may do everything in its account.
+    identity's own, None when it may do everything in its account. is_lent: whose key it is hangs on
+    its session token, which nobody has looked at.
     """
 
     access_key: str
@@ -39,6 +45,34 @@ class Signed(NamedTuple):
     service: str
     caller: Caller
     policy: Policy | None = None
+    is_lent: bool = False
+
+
+class Lent:
+    """The temporary keys that this server has made, judged by a clock."""
+
+    def __init__(self, mint: Mint, clock: Callable[[], Millis]) -> None:
+        self._mint = mint
+        self._clock = clock
+
+    def find(self, access_key: str, token: str | None) -> Key | None:
+        """Return a key by its id and token; None for one of somebody else's, such as real AWS's.
+
+        Raises ServiceError ExpiredToken.
+        """
+        if not token or not access_key.startswith(PREFIX):
+            return None
+        key = self._mint.open(access_key, token)
+        if key is not None:
+            check_expiry(key, self._clock())
+        return key
+
+
+def check_expiry(key: Key, now_ms: Millis) -> None:
+    """Refuse a temporary key whose time is over. AWS: as SDKs see it."""
+    if key.grant is not None and key.grant.expires_s * SECOND_MS <= now_ms:
+        text = "The security token included in the request is expired"
+        raise ServiceError("ExpiredToken", text, status=403)
 
 
 def caller_of(access_key: str, region: str) -> Caller:
@@ -88,7 +122,8 @@ class Scopes:
         if known is not None:
             return known
         access_key, date, region, service, _ = split_credential(credential)
-        signed = Signed(access_key, date, service, caller_of(access_key, region))
+        is_lent = access_key.startswith(PREFIX)
+        signed = Signed(access_key, date, service, caller_of(access_key, region), is_lent=is_lent)
         if len(self._known) >= SCOPES_KEPT_MAX:
             self._known.clear()
         self._known[credential] = signed
@@ -108,6 +143,12 @@ def split_credential(credential: str) -> tuple[str, str, str, str, str]:
         )
     access_key, day, region, service, terminator = parts
     return access_key, day, region, service, terminator
+
+
+def presigned_token(target: str) -> str | None:
+    """Return the session token of a presigned address, or None."""
+    found = _TOKEN.search(target)
+    return unquote(found.group(1)) if found else None
 
 
 def missing_parts(authorization: str) -> str:

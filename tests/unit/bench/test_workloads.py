@@ -146,9 +146,16 @@ def run_of_everything() -> dict[str, Any]:
                 "peak_mb": 400,
             }
         },
-        "invoke": {"redrive": loop(1, latency_ms={"invoke": {"p50": 0.5, "p99": 0.9}})},
+        "invoke": {
+            "redrive": loop(1, latency_ms={"invoke": {"p50": 0.35, "p99": 0.9}}),
+            "bare": loop(9, latency_ms={"invoke": {"p50": 0.1, "p99": 0.2}}),
+        },
         "cold": {"redrive": {"first_ms": 90, "p50_ms": 9, "max_ms": 20}},
+        "cold boto3": {"redrive": {"first_ms": 90, "p50_ms": 24, "max_ms": 30}},
+        "latency": {"redrive": {"first_ms": 9, "p50_ms": 1.5, "p99_ms": 3}},
         "mapping": {"redrive": {"first_s": 0.2, "s": 0.05}},
+        "stream 10": {"redrive": {"s": 2, "per_second": 20_000}},
+        "stream 100": {"redrive": {"s": 1, "per_second": 30_000}},
         "start": {"redrive": {"healthy_ms": 280, "idle_mb": 40}},
         "up": {"redrive": {"first_s": 3, "up_s": 0.8}},
     }

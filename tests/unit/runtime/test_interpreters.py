@@ -76,6 +76,17 @@ def test_where_they_are_looked_for(tmp_path: Path) -> None:
     assert 5 not in {each.minor for each in found}
 
 
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [("UV_PYTHON_INSTALL_DIR", "cpython-3.12"), ("XDG_DATA_HOME", "uv/python/cpython-3.12")],
+)
+def test_where_uv_was_told_to_install(tmp_path: Path, variable: str, place: str) -> None:
+    """uv's interpreters are found where its variables say that they are."""
+    program = put(tmp_path / place / "bin" / "python3.39")
+    found = find_installed({variable: str(tmp_path)})
+    assert Interpreter(39, str(program)) in found
+
+
 def test_what_is_no_interpreter(tmp_path: Path) -> None:
     """A shim, or the python of a virtual environment, which brings packages, is not taken."""
     put(tmp_path / "shims" / "python3.98", b"#!/usr/bin/env bash\n")

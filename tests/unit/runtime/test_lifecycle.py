@@ -34,7 +34,8 @@ def test_who_is_killed_is_ending(state: State, event: Event) -> None:
     if after.verdict in (Verdict.TIMED_OUT, Verdict.EXITED, Verdict.INIT_FAILED, Verdict.AGAIN):
         assert after.state in ENDING
     if after.verdict in (Verdict.ANSWER, Verdict.ANSWER_ERROR, Verdict.ANSWER_TOO_LARGE):
-        assert after.state is State.IDLE
+        asks_for_more = event.value.startswith("replied")
+        assert after.state is (State.FINISHING if asks_for_more else State.IDLE)
 
 
 STORIES = {
@@ -85,6 +86,52 @@ STORIES = {
         [Event.FORKED, Event.READY, Event.RESPONSE],
         [Verdict.NONE, Verdict.SERVE, Verdict.NONE],
         State.DYING,
+    ),
+    "a program that speaks HTTP": (
+        [Event.FORKED, Event.READY, Event.INVOKE, Event.REPLIED, Event.NEXT, Event.INVOKE],
+        [
+            Verdict.NONE,
+            Verdict.SERVE,
+            Verdict.NONE,
+            Verdict.ANSWER,
+            Verdict.SERVE,
+            Verdict.NONE,
+        ],
+        State.BUSY,
+    ),
+    "a program that ends while it works, and its extension after it": (
+        [Event.FORKED, Event.READY, Event.INVOKE, Event.ENDED, Event.EXIT],
+        [Verdict.NONE, Verdict.SERVE, Verdict.NONE, Verdict.EXITED, Verdict.EXITED],
+        State.DEAD,
+    ),
+    "a program that ends after its answer, before it is asked for more": (
+        [Event.FORKED, Event.READY, Event.INVOKE, Event.REPLIED, Event.ENDED, Event.EXIT],
+        [
+            Verdict.NONE,
+            Verdict.SERVE,
+            Verdict.NONE,
+            Verdict.ANSWER,
+            Verdict.AGAIN,
+            Verdict.EXITED,
+        ],
+        State.DEAD,
+    ),
+    "a program that is over its memory while extensions stay": (
+        [Event.FORKED, Event.READY, Event.INVOKE, Event.OVER_MEMORY, Event.ENDED, Event.EXIT],
+        [
+            Verdict.NONE,
+            Verdict.SERVE,
+            Verdict.NONE,
+            Verdict.NONE,
+            Verdict.EXITED,
+            Verdict.EXITED,
+        ],
+        State.DEAD,
+    ),
+    "a program that ends while it begins": (
+        [Event.ENDED, Event.FORKED, Event.EXIT],
+        [Verdict.INIT_FAILED, Verdict.NONE, Verdict.EXITED],
+        State.DEAD,
     ),
     "an exit status that never comes": (
         [Event.FORKED, Event.READY, Event.INVOKE, Event.OVER_MEMORY, Event.DEADLINE],

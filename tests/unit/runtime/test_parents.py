@@ -13,7 +13,7 @@ import pytest
 from redrive.core.effects import Environment
 from redrive.core.time import Millis
 from redrive.runtime.interpreters import Interpreter
-from redrive.runtime.parents import LENGTH, layer_folders, parent_key, take_messages
+from redrive.runtime.parents import LENGTH, parent_key, take_messages
 
 PYTHON = Interpreter(12, "/usr/bin/python3.12")
 
@@ -58,14 +58,13 @@ def test_functions_with_packages_have_their_own(tmp_path: Path) -> None:
     assert parent_key(one, PYTHON) == parent_key(same, PYTHON)
 
 
-def test_layer_folders(tmp_path: Path) -> None:
-    """A layer's folders are those that Lambda has on the path, the versioned one first."""
-    site = tmp_path / "layer" / "python" / "lib" / "python3.12" / "site-packages"
-    site.mkdir(parents=True)
-    (tmp_path / "other").mkdir()
-    layers = (str(tmp_path / "layer"), str(tmp_path / "other"))
-    assert layer_folders(layers, 12) == (str(site), str(tmp_path / "layer" / "python"))
-    assert layer_folders(layers, 13) == (str(tmp_path / "layer" / "python"),)
+def test_libraries_are_part_of_the_key(tmp_path: Path) -> None:
+    """A process reads where its libraries are when it starts, so that they make another parent."""
+    (tmp_path / "layer" / "lib").mkdir(parents=True)
+    plain = function(tmp_path / "a")
+    layered = function(tmp_path / "a", layers=(str(tmp_path / "layer"),))
+    assert parent_key(layered, PYTHON).libraries == (str(tmp_path / "layer" / "lib"),)
+    assert parent_key(plain, PYTHON) != parent_key(layered, PYTHON)
 
 
 @pytest.mark.parametrize(

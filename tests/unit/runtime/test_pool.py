@@ -186,6 +186,19 @@ def test_keep_warm() -> None:
     assert made.next_expiry_ms() is None
 
 
+def test_one_that_finishes_is_waited_for() -> None:
+    """What comes between an answer and the readiness for more waits for that environment."""
+    made = pool()
+    made.submit(A, "one")
+    made.release(1, at(0))
+    made.finish(1)
+    assert made.submit(A, "two") == [Bind(1, "two")]
+    assert made.release(1, at(1)) == [Use(1, "two")]
+    made.finish(1)
+    assert made.release(1, at(2)) == []
+    assert made.submit(A, "three") == [Use(1, "three")]
+
+
 def test_any_history_keeps_the_promises() -> None:
     """In random histories no limit is exceeded and no ticket lost, doubled or misplaced."""
     chance = random.Random(7)
@@ -206,6 +219,8 @@ def step_through(chance: random.Random) -> None:
         if slot is not None and slot.state != "idle" and chance.random() < 0.6:
             if slot.state == "busy":
                 want.pop(held.pop(number))
+                if chance.random() < 0.3:
+                    made.finish(number)
             actions = made.release(number, at(turn))
         elif slot is not None and chance.random() < 0.2:
             if slot.ticket is not None:
@@ -235,3 +250,24 @@ def step_through(chance: random.Random) -> None:
         assert starting | parked | set(held.values()) == set(want)
         idle = [s for s in made.slots.values() if s.state == "idle"]
         assert not (parked and idle), "somebody waits though there is room"
+
+
+def test_what_is_kept_is_started_and_does_not_expire() -> None:
+    """Provisioned environments start ahead of time, stay when idle, and go once let go."""
+    held = pool(environments_max=3)
+    assert held.keep(A, 2) == [Start(1, A, None), Start(2, A, None)]
+    assert (held.keep(A, 2), held.ready(A)) == ([], 0)
+    held.release(1, at(0))
+    held.release(2, at(0))
+    assert held.ready(A) == 2
+    assert held.submit(B, "b") == [Start(3, B, "b")]
+    assert held.keep(A, 5) == [], "there is no room for more"
+    held.keep(A, 2)
+    held.release(3, at(0))
+    held.release(3, at(1))
+    assert held.submit(environment("c"), "c") == [Kill(3), Start(4, environment("c"), "c")]
+    assert held.expire(at(5_000)) == []
+    held.remove(2)
+    assert held.keep(A, 2) == [Start(5, A, None)], "one that has died is started anew"
+    assert held.keep(A, 0) == []
+    assert held.expire(at(5_000)) == [Kill(1)]

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from redrive.shell.guard import Guard
+from redrive.shell.guard import Guard, function_url
 
 GUARD = Guard(frozenset({"Redrive.internal"}), frozenset({"http://localhost:3000/", "HTTPS://app"}))
 
@@ -49,6 +49,11 @@ BAD_HOSTS = (
     "\xe9.localhost\n",
     "localhost\x00",
     "x" * 10_000,
+    "abc.lambda-url.us-east-1.localhost:4566",
+    "abc.lambda-url.localhost",
+    "lambda-url.localhost",
+    "a.b.lambda-url.us-east-1.localhost",
+    "ABC.Lambda-URL.us-east-1.LOCALHOST",
 )
 ORIGINS = {
     None: True,
@@ -145,3 +150,32 @@ def test_memory_is_bounded() -> None:
     for n in range(1_000):
         assert guard.refusal({"host": f"q{n}.localhost"}) is None
     assert len(guard._known) <= 100
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("abc.lambda-url.us-east-1.localhost:4566", ("abc", "us-east-1")),
+        ("abc.lambda-url.us-east-1.localhost", ("abc", "us-east-1")),
+        ("ABC.Lambda-Url.US-EAST-1.LocalHost:1", ("abc", "us-east-1")),
+        ("abc.lambda-url.us-east-1.on.aws", None),
+        ("abc.lambda-url.us-east-1.localhost.evil.example", None),
+        ("abc.lambda-url.us-east-1.localhost.", None),
+        ("abc.lambda-url.us-east-1.localhost:x", None),
+        ("abc.lambda-url.us-east-1.localhost,localhost", None),
+        ("abc.lambda-url.us-east-1.localhost\n", None),
+        ("a.abc.lambda-url.us-east-1.localhost", None),
+        (".lambda-url.us-east-1.localhost", None),
+        ("abc.lambda-url.localhost", None),
+        ("localhost:4566", None),
+        ("127.0.0.1", None),
+        ("\u0131bc.lambda-url.us-east-1.localhost", None),
+        ("", None),
+    ],
+)
+def test_hosts_of_function_urls(host: str, expected: tuple[str, str] | None) -> None:
+    """One label, a region and .localhost: nothing that a DNS server could answer for."""
+    assert function_url({"host": host}) == expected
+    assert function_url({}) is None
+    if expected is not None:
+        assert GUARD.refusal({"host": host}) is not None, "it is no name of the API"

@@ -9,7 +9,7 @@ Lambda's own Python runtime tells them: the trace begins with the handler's fram
 paths at which the code really lies.
 """
 
-# ruff: noqa: PTH100, PTH120, PTH123, PTH208, BLE001 - pathlib costs start time; what a
+# ruff: noqa: PTH100, PTH118, PTH120, PTH123, PTH208, BLE001 - pathlib costs start time; what a
 # handler raises is caught here, once. This file must run on Python 3.8.
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import importlib.util
 import json
 import logging
 import math
@@ -43,10 +44,6 @@ RESPONSE_BYTES_MAX = 6_291_556
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-
-# A guard against a handler that takes gigabytes between two looks at its memory; the limit itself
-# is judged by what is resident (see process.py). Threads reserve 8 MB each, hence the room.
-DATA_SLACK_BYTES = 1 << 30
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -189,6 +186,7 @@ def run(
     log_fd: int,
     parent_pid: int,
     prctl: Callable[[int, int], None],
+    confine: Callable[[dict[str, Any], int], None],
     base_modules: frozenset[str],
     base_path: list[str],
 ) -> NoReturn:
@@ -199,6 +197,7 @@ def run(
         channel = Channel(sock)
         _, seq, config, _ = channel.receive()
         started = time.perf_counter()
+        confine(config["sandbox"], data_bytes())
         take_config(config, base_modules, base_path)
         handler = init_or_tell(channel, seq, config, started)
         if handler is not None:
@@ -230,7 +229,7 @@ def become_environment(log_fd: int, parent_pid: int, prctl: Callable[[int, int],
 
 
 def take_config(config: dict[str, Any], base_modules: frozenset[str], path: list[str]) -> None:
-    """Put variables, working directory, path and limits in place."""
+    """Put variables, working directory and path in place."""
     os.environ.clear()
     os.environ.update(config["variables"])
     time.tzset()
@@ -238,10 +237,19 @@ def take_config(config: dict[str, Any], base_modules: frozenset[str], path: list
     sys.path[:] = [*config["paths"], *extra, *path]
     forget_shadowed([*config["paths"], *extra], base_modules)
     os.chdir(config["code_path"])
-    limit = config["memory_mb"] * 1024 * 1024 + DATA_SLACK_BYTES + data_bytes()
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    if "REDRIVE_SOURCE" in os.environ or "REDRIVE_DEBUG" in os.environ:
+        load_beside("debugging").begin(config["code_path"])
+
+
+def load_beside(name: str) -> Any:
+    """Load a file that lies beside this one, without leaving a name in sys.modules."""
+    spec = importlib.util.spec_from_file_location(
+        f"_redrive_{name}", os.path.join(HERE, f"{name}.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def forget_shadowed(folders: list[str], base_modules: frozenset[str]) -> None:

@@ -1,7 +1,10 @@
 """The warm parent: a single-threaded process that imports a function's packages and forks
 environments.
 
-    python -I -S parent.py <control fd>
+    python -I -S parent.py <control fd> <role>
+
+role: "child", whose forks become Python environments (child.py), or "supervisor", whose forks
+start other programs (supervisor.py).
 
 The server speaks first: one frame of settings, then a frame with two descriptors for each
 environment to fork (its channel, its log). It hears `forked`, `refused` and `exit` for each, and of
@@ -95,15 +98,18 @@ class Own:
 class Parent:
     """State of the process."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, role: str) -> None:
         self._control = control
         self._fds: list[int] = []
         self._children: dict[int, int] = {}  # pid -> the server's number
         self._tainted = False
         self._is_importing = False
         self._prctl = find_prctl()
-        self._child = load_child()
-        self._child.install_log_handler()
+        self._confine = load_program("confine")
+        self._confine.prepare()
+        self._child = load_program(role)
+        if role == "child":
+            self._child.install_log_handler()
         site.setquit()  # exit() and help(), which -S takes away with the site-packages
         site.sethelper()
         self._wake_read, self._wake_write = os.pipe()
@@ -224,7 +230,8 @@ class Parent:
         sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Own)]
         channel = socket.socket(fileno=channel_fd)
         base_path, base_modules = self._base_path, self._base_modules
-        self._child.run(channel, log_fd, parent_pid, self._prctl, base_modules, base_path)
+        confine = self._confine.confine
+        self._child.run(channel, log_fd, parent_pid, self._prctl, confine, base_modules, base_path)
 
     def _reap(self) -> None:
         """Tell of the dead. A leader's group is killed before its number can be used again."""
@@ -395,10 +402,10 @@ def find_prctl() -> Any:
     return lambda option, value: function(option, ctypes.c_ulong(int(value)), 0, 0, 0)
 
 
-def load_child() -> Any:
-    """Load child.py from beside this file without leaving a name in sys.modules."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
-    spec = importlib.util.spec_from_file_location("_redrive_child", path)
+def load_program(name: str) -> Any:
+    """Load a file from beside this one without leaving a name in sys.modules."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"_redrive_{name}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -408,4 +415,4 @@ def load_child() -> Any:
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    Parent(socket.socket(fileno=int(sys.argv[1]))).main()
+    Parent(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]).main()

@@ -144,6 +144,14 @@ class CodeStore:
             self._finish(new, code)
         return code
 
+    def unpacked_bytes(self, code_hash: str) -> int:
+        """Return the size of a package's files."""
+        return sum(
+            (Path(folder) / name).lstat().st_size
+            for folder, _names, names in os.walk(self.path(code_hash), onerror=_raise)
+            for name in names
+        )
+
     def hashes(self) -> list[str]:
         """Name all packages in the store."""
         return [path.name for path in self.root.iterdir() if not path.name.startswith(".")]

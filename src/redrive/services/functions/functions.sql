@@ -133,7 +133,7 @@ CREATE TABLE aliases (
     revision    TEXT NOT NULL,
     PRIMARY KEY (account, region, name, alias)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE policies (                -- of versions and aliases
+CREATE TABLE function_policies (           -- of versions and aliases
     account   TEXT NOT NULL,
     region    TEXT NOT NULL,
     name      TEXT NOT NULL,
@@ -257,22 +257,42 @@ DELETE FROM aliases WHERE account = :account AND region = :region AND name = :na
 
 -- name: policy_by_qualifier
 -- Find the policy of a version or an alias.
-SELECT policy, revision FROM policies
+SELECT policy, revision FROM function_policies
 WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
 
 -- name: put_policy
 -- Set the policy of a version or an alias.
-INSERT OR REPLACE INTO policies (account, region, name, qualifier, policy, revision)
+INSERT OR REPLACE INTO function_policies (account, region, name, qualifier, policy, revision)
 VALUES (:account, :region, :name, :qualifier, :policy, :revision);
 
 -- name: delete_policies
 -- Remove the policy of a version or an alias.
-DELETE FROM policies
+DELETE FROM function_policies
 WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
 
 -- name: delete_all_policies
 -- Remove the policies of all versions and aliases of a function.
-DELETE FROM policies WHERE account = :account AND region = :region AND name = :name;
+DELETE FROM function_policies WHERE account = :account AND region = :region AND name = :name;
+
+-- name: invoke_config
+-- Find the asynchronous settings of $LATEST, a version or an alias.
+SELECT account, region, name, qualifier, age_s, retries, on_success, on_failure, modified_ms
+FROM invoke_configs
+WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
+
+-- name: list_invoke_configs
+-- List a function's asynchronous settings by qualifier, after a qualifier.
+SELECT account, region, name, qualifier, age_s, retries, on_success, on_failure, modified_ms
+FROM invoke_configs
+WHERE account = :account AND region = :region AND name = :name AND qualifier > :after
+ORDER BY qualifier LIMIT :limit;
+
+-- name: put_invoke_config
+-- Set or replace asynchronous settings.
+INSERT OR REPLACE INTO invoke_configs (
+    account, region, name, qualifier, age_s, retries, on_success, on_failure, modified_ms)
+VALUES (
+    :account, :region, :name, :qualifier, :age_s, :retries, :on_success, :on_failure, :modified_ms);
 
 -- name: delete_invoke_configs
 -- Remove the asynchronous settings of a version or an alias.
@@ -296,9 +316,67 @@ WHERE account = :account AND region = :region AND name = :name AND qualifier = :
 -- Remove the URLs of all versions and aliases of a function.
 DELETE FROM urls WHERE account = :account AND region = :region AND name = :name;
 
+-- name: add_url
+-- Give a function or an alias a URL.
+INSERT INTO urls (
+    account, region, name, qualifier, url_id, auth_type, invoke_mode, cors, created_ms, modified_ms)
+VALUES (
+    :account, :region, :name, :qualifier, :url_id, :auth_type, :invoke_mode, :cors, :created_ms,
+    :modified_ms);
+
+-- name: url_by_id
+-- Find the URL that a request came to.
+SELECT account, region, name, qualifier, url_id, auth_type, invoke_mode, cors, created_ms, modified_ms
+FROM urls WHERE url_id = :url_id;
+
+-- name: url_by_qualifier
+-- Find the URL of a function or an alias.
+SELECT account, region, name, qualifier, url_id, auth_type, invoke_mode, cors, created_ms, modified_ms
+FROM urls
+WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
+
+-- name: list_urls
+-- List a function's URLs by qualifier, from one on; its own comes first.
+SELECT account, region, name, qualifier, url_id, auth_type, invoke_mode, cors, created_ms, modified_ms
+FROM urls
+WHERE account = :account AND region = :region AND name = :name AND qualifier >= :first
+ORDER BY qualifier LIMIT :limit;
+
+-- name: update_url
+-- Replace what a URL asks for and says.
+UPDATE urls
+SET auth_type = :auth_type, invoke_mode = :invoke_mode, cors = :cors, modified_ms = :modified_ms
+WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
+
 -- name: reset_urls
 -- Remove the URLs of an account in all regions.
 DELETE FROM urls WHERE account = :account;
+
+-- name: provisioned
+-- Find the provisioned concurrency of a version or an alias.
+SELECT account, region, name, qualifier, requested, modified_ms FROM provisioned
+WHERE account = :account AND region = :region AND name = :name AND qualifier = :qualifier;
+
+-- name: list_provisioned
+-- List a function's provisioned concurrency by qualifier, after a qualifier.
+SELECT account, region, name, qualifier, requested, modified_ms FROM provisioned
+WHERE account = :account AND region = :region AND name = :name AND qualifier > :after
+ORDER BY qualifier LIMIT :limit;
+
+-- name: all_provisioned
+-- List the provisioned concurrency of all functions of all accounts.
+SELECT account, region, name, qualifier, requested, modified_ms FROM provisioned;
+
+-- name: provisioned_sum
+-- Sum what an account has provisioned in a region for functions without a reservation.
+SELECT coalesce(sum(p.requested), 0)
+FROM provisioned AS p JOIN functions AS f USING (account, region, name)
+WHERE p.account = :account AND p.region = :region AND f.reserved IS NULL;
+
+-- name: put_provisioned
+-- Set or replace provisioned concurrency.
+INSERT OR REPLACE INTO provisioned (account, region, name, qualifier, requested, modified_ms)
+VALUES (:account, :region, :name, :qualifier, :requested, :modified_ms);
 
 -- name: delete_provisioned
 -- Remove the provisioned concurrency of a version or an alias.
@@ -312,6 +390,61 @@ DELETE FROM provisioned WHERE account = :account AND region = :region AND name =
 -- name: reset_provisioned
 -- Remove the provisioned concurrency of an account in all regions.
 DELETE FROM provisioned WHERE account = :account;
+
+-- name: layer_published
+-- Tell the newest number that a layer's versions were given.
+SELECT published FROM layers WHERE account = :account AND region = :region AND name = :name;
+
+-- name: put_layer
+-- Note that a number was given to a version of a layer.
+INSERT OR REPLACE INTO layers (account, region, name, published)
+VALUES (:account, :region, :name, :version);
+
+-- name: add_layer_version
+-- Publish a version of a layer.
+INSERT INTO layer_versions (
+    account, region, name, version, description, license, runtimes, architectures, code_hash, code_bytes,
+    created_ms, policy, revision)
+VALUES (
+    :account, :region, :name, :version, :description, :license, :runtimes, :architectures, :code_hash,
+    :code_bytes, :created_ms, :policy, :revision);
+
+-- name: layer_version
+-- Find one version of a layer.
+SELECT account, region, name, version, description, license, runtimes, architectures, code_hash,
+    code_bytes, created_ms, policy, revision
+FROM layer_versions
+WHERE account = :account AND region = :region AND name = :name AND version = :version;
+
+-- name: list_layer_versions
+-- List a layer's versions below a number, the newest first; those for a runtime and an architecture.
+SELECT account, region, name, version, description, license, runtimes, architectures, code_hash,
+    code_bytes, created_ms, policy, revision
+FROM layer_versions
+WHERE account = :account AND region = :region AND name = :name AND version < :below
+    AND (:runtime IS NULL OR :runtime IN (SELECT value FROM json_each(runtimes)))
+    AND (:architecture IS NULL OR :architecture IN (SELECT value FROM json_each(architectures)))
+ORDER BY version DESC LIMIT :limit;
+
+-- name: list_layers
+-- List the newest version of each layer by name, after a name; those for a runtime and architecture.
+SELECT account, region, name, max(version), description, license, runtimes, architectures, code_hash,
+    code_bytes, created_ms, policy, revision
+FROM layer_versions
+WHERE account = :account AND region = :region AND name > :after
+    AND (:runtime IS NULL OR :runtime IN (SELECT value FROM json_each(runtimes)))
+    AND (:architecture IS NULL OR :architecture IN (SELECT value FROM json_each(architectures)))
+GROUP BY name ORDER BY name LIMIT :limit;
+
+-- name: delete_layer_version
+-- Delete one version of a layer; functions that use it keep its code.
+DELETE FROM layer_versions
+WHERE account = :account AND region = :region AND name = :name AND version = :version;
+
+-- name: update_layer_policy
+-- Replace the policy of a version of a layer.
+UPDATE layer_versions SET policy = :policy, revision = :revision
+WHERE account = :account AND region = :region AND name = :name AND version = :version;
 
 -- name: reset_layers
 -- Delete an account's layers in all regions.
@@ -334,6 +467,20 @@ UPDATE functions
 SET runtime = :runtime, handler = :handler, role = :role, description = :description,
     timeout_s = :timeout_s, memory_mb = :memory_mb, variables = :variables, labels = :labels,
     revision = :revision, modified_ms = :modified_ms, layers = :layers, dead_letter = :dead_letter
+WHERE account = :account AND region = :region AND name = :name;
+
+-- name: update_labels
+-- Replace what is kept of $LATEST and shown only.
+UPDATE functions SET labels = :labels WHERE account = :account AND region = :region AND name = :name;
+
+-- name: update_version_labels
+-- Replace what is kept of a version and shown only.
+UPDATE versions SET labels = :labels
+WHERE account = :account AND region = :region AND name = :name AND version = :version;
+
+-- name: update_recursion
+-- Set whether loops are to be stopped.
+UPDATE functions SET recursion = :recursion
 WHERE account = :account AND region = :region AND name = :name;
 
 -- name: update_tags
@@ -360,10 +507,12 @@ SELECT coalesce(sum(reserved), 0) FROM functions
 WHERE account = :account AND region = :region AND reserved IS NOT NULL;
 
 -- name: usage
--- Count an account's functions of a region and measure the code of all their versions.
+-- Count an account's functions of a region and measure the code of their versions and of layers.
 SELECT count(*),
     coalesce(sum(code_bytes), 0) + (
         SELECT coalesce(sum(code_bytes), 0) FROM versions
+        WHERE account = :account AND region = :region) + (
+        SELECT coalesce(sum(code_bytes), 0) FROM layer_versions
         WHERE account = :account AND region = :region),
     coalesce(sum(reserved), 0)
 FROM functions WHERE account = :account AND region = :region;
@@ -390,7 +539,7 @@ DELETE FROM aliases WHERE account = :account;
 
 -- name: reset_policies
 -- Delete the policies of an account's versions and aliases in all regions.
-DELETE FROM policies WHERE account = :account;
+DELETE FROM function_policies WHERE account = :account;
 
 -- name: reset_events
 -- Delete an account's waiting events in all regions.

@@ -31,10 +31,15 @@ LABELS = (
     Label("LoggingConfig", "kept", "Shown; logs are text and are not filtered by level."),
     Label("KMSKeyArn", "kept", "Shown; environment variables are stored unencrypted."),
     Label("SnapStart", "kept", "Shown; it takes effect on published versions only."),
+    Label(
+        "RecursiveLoop",
+        "kept",
+        "Shown; requests do not carry their trace through this server, so no loop is stopped.",
+    ),
+    Label("UpdateRuntimeOn", "kept", "Shown; functions run on the machine's own interpreters."),
+    Label("RuntimeVersionArn", "kept", "Shown; functions run on the machine's own interpreters."),
     Label("VpcConfig", "refused", "Subnets and security groups do not exist here."),
-    Label("Layers", "refused", "No layer exists yet."),
     Label("CodeSigningConfigArn", "refused", "No code signing configuration exists."),
-    Label("DeadLetterConfig", "refused", "Asynchronous events have no dead-letter target yet."),
     Label("FileSystemConfigs", "refused", "Network file systems are not mounted."),
     Label("ImageConfig", "refused", "Container images are not run."),
     Label("ImageUri", "refused", "Container images are not run."),
@@ -74,6 +79,8 @@ HONOURED = frozenset(
         "Payload",
         "Qualifier",
         "Publish",
+        "Layers",
+        "DeadLetterConfig",
     ]
 )
 
@@ -88,7 +95,7 @@ _KEPT_MEMBERS = (
 # Values that ask for what happens anyway.
 _HARMLESS = {"S3ObjectStorageMode": "COPY"}
 # Refused in AWS's own words, below.
-_OWN_WORDS = ("VpcConfig", "Layers", "CodeSigningConfigArn")
+_OWN_WORDS = ("VpcConfig", "CodeSigningConfigArn")
 
 
 def kept_labels(params: Params, before: Params) -> dict[str, Any]:
@@ -145,13 +152,16 @@ def _refuse_strangers(params: Params) -> None:
             "EC2 Error Code: InvalidGroup.NotFound. "
             f"EC2 Error Message: The security group '{group}' does not exist"
         )
-    for layer in params.get("Layers") or ():
-        raise invalid(f"Layer version {layer} does not exist.")
     if params.get("CodeSigningConfigArn"):
-        raise ServiceError(
-            "CodeSigningConfigNotFoundException",
-            "The code signing configuration cannot be found. Check that the provided configuration "
-            f"is not deleted: {params['CodeSigningConfigArn']}.",
-            status=404,
-            extra={"Type": "User"},
-        )
+        raise signing_not_found(params["CodeSigningConfigArn"])
+
+
+def signing_not_found(arn: str) -> ServiceError:
+    """Return the 404 for a code signing configuration, of which there are none."""
+    return ServiceError(
+        "CodeSigningConfigNotFoundException",
+        "The code signing configuration cannot be found. Check that the provided configuration "
+        f"is not deleted: {arn}.",
+        status=404,
+        extra={"Type": "User"},
+    )

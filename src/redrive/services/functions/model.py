@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from redrive.core.arn import function_arn
+from redrive.core.arn import function_arn, layer_arn
 
 LATEST = "$LATEST"
 
@@ -73,6 +73,31 @@ class Alias(NamedTuple):
         return function_arn(self.region, self.account, self.name, self.alias)
 
 
+class Url(NamedTuple):
+    """One row of `urls`: the address of a function or of an alias."""
+
+    account: str
+    region: str
+    name: str  # the function's
+    qualifier: str  # '' or an alias
+    url_id: str  # 32 characters, in the whole server its own
+    auth_type: str  # NONE or AWS_IAM
+    invoke_mode: str  # BUFFERED or RESPONSE_STREAM
+    cors: str | None  # JSON object: the Cors as it was given
+    created_ms: int
+    modified_ms: int
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of what the URL invokes."""
+        return function_arn(self.region, self.account, self.name, self.qualifier)
+
+    @property
+    def domain(self) -> str:
+        """Return the host name of the URL, which names this machine wherever it is asked for."""
+        return f"{self.url_id}.lambda-url.{self.region}.localhost"
+
+
 class Policy(NamedTuple):
     """The resource policy of a version or an alias; that of the function is in its row."""
 
@@ -94,6 +119,62 @@ class AsyncEvent(NamedTuple):
     qualifier: str | None = None  # as the invocation named it
 
 
+class InvokeConfig(NamedTuple):
+    """One row of `invoke_configs`: how asynchronous events of one qualifier are treated.
+
+    None stands for AWS's default, or for no destination.
+    """
+
+    account: str
+    region: str
+    name: str
+    qualifier: str  # $LATEST, a number or an alias
+    age_s: int | None
+    retries: int | None
+    on_success: str | None  # ARN
+    on_failure: str | None  # ARN
+    modified_ms: int
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of what it holds for; that of $LATEST ends in :$LATEST."""
+        return function_arn(self.region, self.account, self.name, self.qualifier)
+
+
+class Layer(NamedTuple):
+    """One row of `layer_versions`."""
+
+    account: str
+    region: str
+    name: str
+    version: int
+    description: str
+    license: str
+    runtimes: str  # JSON list
+    architectures: str  # JSON list
+    code_hash: str
+    code_bytes: int  # size of the package as it was uploaded
+    created_ms: int
+    policy: str  # JSON list of statements
+    revision: str  # of the policy
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of this version."""
+        return layer_arn(self.region, self.account, self.name, self.version)
+
+
+class Provisioned(NamedTuple):
+    """One row of `provisioned`: environments kept warm for a version, perhaps through an alias."""
+
+    account: str
+    region: str
+    name: str
+    qualifier: str  # a number or an alias
+    requested: int
+    modified_ms: int
+
+
 class Count(NamedTuple):
     """A single number."""
 
@@ -112,13 +193,6 @@ class Hash(NamedTuple):
     """The name of a code directory that a row refers to."""
 
     code_hash: str
-
-
-class DueEvent(NamedTuple):
-    """An event that may be delivered now, without its payload."""
-
-    id: int
-    function_arn: str
 
 
 class Instant(NamedTuple):

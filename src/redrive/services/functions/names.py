@@ -5,7 +5,9 @@ qualifier. Pure.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
+from redrive.core.arn import parse_arn
 from redrive.core.effects import Caller
 from redrive.services.functions.model import Target
 from redrive.services.functions.refusals import constraint, invalid, not_found
@@ -50,3 +52,35 @@ def parse_function_name(text: str, caller: Caller, qualifier: str | None = None)
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     return Target(match["account"] or caller.account, region, name, qualifier or derived)
+
+
+class LayerName(NamedTuple):
+    """What a layer's name in a request means."""
+
+    account: str
+    region: str
+    name: str
+
+
+def parse_layer_name(text: str, caller: Caller) -> LayerName:
+    """Return what a LayerName means to a caller: a name, or an ARN without a version.
+
+    AWS: API_PublishLayerVersion, "LayerName".
+    """
+    arn = parse_arn(text)
+    if arn is None:
+        return LayerName(caller.account, caller.region, text)
+    return LayerName(arn.account, arn.region, arn.resource.removeprefix("layer:"))
+
+
+def parse_layer_version(text: str) -> tuple[LayerName, int]:
+    """Return what the ARN of a layer's version means.
+
+    AWS: API_CreateFunction, "Layers"; layers of AWS's own, which the pattern allows, do not exist.
+    """
+    arn = parse_arn(text)
+    kind, _, rest = ("", "", "") if arn is None else arn.resource.partition(":")
+    name, _, number = rest.partition(":")
+    if arn is None or kind != "layer" or not number.isdigit():
+        raise invalid(f"Layer version {text} does not exist.")
+    return LayerName(arn.account, arn.region, name), int(number)

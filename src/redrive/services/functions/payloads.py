@@ -1,6 +1,6 @@
 """What an invocation may carry: size and form of the payload and of the client context. Pure.
 
-The only user of orjson in this service: a payload of 6 MB is checked in a few milliseconds.
+With url_events the only user of orjson in this service: 6 MB are checked in a few milliseconds.
 """
 
 from __future__ import annotations

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from redrive.core.errors import ServiceError
-from redrive.core.time import HOUR_MS, MINUTE_MS, SECOND_MS
-from redrive.services.functions.model import LATEST, AsyncEvent, Function
+from redrive.services.functions.model import LATEST, Function
 from redrive.services.functions.refusals import constraint, invalid
 
 # Limits. AWS: Lambda quotas, unless another page is named.
@@ -21,18 +20,12 @@ EPHEMERAL_MB_DEFAULT = 512
 EPHEMERAL_MB_MAX = 10_240
 VARIABLES_BYTES_MAX = 4_096
 TAGS_MAX = 50
+LAYERS_MAX = 5
 PAGE_DEFAULT = 50
 """AWS: API_ListFunctions, "MaxItems": never more than 50 in a response, whatever was asked for."""
 CODE_STORAGE_BYTES_MAX = 80_530_636_800
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_FLOOR = 100
-
-ATTEMPTS_MAX = 3
-RETRY_AFTER_MS = (1 * MINUTE_MS, 2 * MINUTE_MS)
-"""AWS: Developer Guide, "Asynchronous invocation": two retries, one and two minutes apart."""
-BACKOFF_FIRST_MS = 1 * SECOND_MS
-BACKOFF_MAX_MS = 5 * MINUTE_MS
-EVENT_AGE_MAX_MS = 6 * HOUR_MS
 
 PYTHON_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
 
@@ -169,6 +162,58 @@ def check_reserved(asked: int, reserved_elsewhere: int, limit: int, floor: int) 
         )
 
 
+def check_covers(reserved: int, provisioned: int) -> None:
+    """Refuse a reservation smaller than what is provisioned out of it. AWS: as captured."""
+    if reserved < provisioned:
+        raise ServiceError(
+            "InvalidParameterValueException",
+            f" ReservedConcurrentExecutions  {reserved} should not be lower than function's total "
+            f"provisioned concurrency [{provisioned}].",
+            status=400,
+        )
+
+
+def check_provisioned(
+    asked: int, reserved: int | None, own_elsewhere: int, unreserved: int, floor: int
+) -> None:
+    """Refuse provisioned concurrency that there is no room for.
+
+    reserved: the function's; own_elsewhere: what its other versions have; unreserved: what the
+    account has left. AWS: as captured (PutProvisionedConcurrencyConfig).
+    """
+    if reserved is not None:
+        if asked + own_elsewhere > reserved:
+            raise invalid(
+                "Requested Provisioned Concurrency should not be greater than the "
+                "reservedConcurrentExecution for function"
+            )
+        return
+    trouble = None
+    if asked > unreserved:
+        trouble = f"is greater than account's unreserved concurrency [{unreserved}]."
+    elif unreserved - asked < floor:
+        trouble = (
+            "decreases account's UnreservedConcurrentExecution below its minimum value of "
+            f"[{floor}]."
+        )
+    if trouble is not None:
+        raise ServiceError(
+            "InvalidParameterValueException",
+            f"Specified ConcurrentExecutions for function {trouble}",
+            status=400,
+        )
+
+
+def allocate(requested: int, version: str, weights: Mapping[str, float]) -> dict[str, int]:
+    """Share what is provisioned for an alias between the versions that it sends invocations to.
+
+    AWS: API_ProvisionedConcurrencyConfigListItem, "AllocatedProvisionedConcurrentExecutions": with
+    weights it follows them; that the main version gets what is left over is our choice.
+    """
+    shares = {other: int(requested * share) for other, share in weights.items()}
+    return {version: requested - sum(shares.values()), **shares}
+
+
 ThrottleReason = Literal[
     "ReservedFunctionConcurrentInvocationLimitExceeded", "ConcurrentInvocationLimitExceeded"
 ]
@@ -186,48 +231,6 @@ def admit(
         full = running >= reserved
         return "ReservedFunctionConcurrentInvocationLimitExceeded" if full else None
     return "ConcurrentInvocationLimitExceeded" if pool_running >= pool_limit else None
-
-
-Outcome = Literal["success", "function-error", "throttled", "unavailable"]
-
-
-class Again(NamedTuple):
-    """Deliver the event once more."""
-
-    due_ms: int
-    attempt: int
-    throttles: int
-
-
-class Over(NamedTuple):
-    """The event is settled; `dropped` says why it was given up, None that it was processed."""
-
-    dropped: str | None
-
-
-def settle_event(event: AsyncEvent, outcome: Outcome, now_ms: int) -> Again | Over:
-    """Decide what becomes of an asynchronous event after an attempt.
-
-    A function error spends one of three attempts; a throttle or an error of the platform spends
-    none and backs off. No event is tried again once it is older than six hours.
-    AWS: Developer Guide, "Asynchronous invocation", "How Lambda handles errors and retries".
-    """
-    if outcome == "success":
-        return Over(None)
-    if outcome == "function-error":
-        attempt = event.attempt + 1
-        if attempt >= ATTEMPTS_MAX:
-            return Over("RetriesExhausted")
-        again = Again(now_ms + RETRY_AFTER_MS[attempt - 1], attempt, 0)
-    else:
-        pause_ms = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS << min(event.throttles, 16))
-        again = Again(now_ms + pause_ms, event.attempt, event.throttles + 1)
-    return Over("EventAgeExceeded") if is_too_old(event, again.due_ms) else again
-
-
-def is_too_old(event: AsyncEvent, at_ms: int) -> bool:
-    """Tell whether an event may no longer be tried at an instant."""
-    return at_ms - event.first_ms > EVENT_AGE_MAX_MS
 
 
 QUALIFIED_TABLES = ("policies", "invoke_configs", "urls", "provisioned")

@@ -6,9 +6,9 @@ import base64
 import json
 from typing import Any
 
-from redrive.core.arn import function_arn
+from redrive.core.arn import function_arn, layer_arn
 from redrive.core.time import Millis, iso_lambda
-from redrive.services.functions.model import Alias, Function
+from redrive.services.functions.model import Alias, Function, InvokeConfig, Layer
 from redrive.services.functions.rules import EPHEMERAL_MB_DEFAULT
 
 
@@ -90,6 +90,55 @@ def alias_shape(alias: Alias) -> dict[str, Any]:
     weights = json.loads(alias.weights)
     if weights:
         shape["RoutingConfig"] = {"AdditionalVersionWeights": weights}
+    return shape
+
+
+def invoke_config_shape(config: InvokeConfig) -> dict[str, Any]:
+    """Return a FunctionEventInvokeConfig; members that were not set are left out, as AWS does."""
+    shape: dict[str, Any] = {
+        "LastModified": Millis(config.modified_ms),
+        "FunctionArn": config.arn,
+        "DestinationConfig": {
+            "OnSuccess": {"Destination": config.on_success} if config.on_success else {},
+            "OnFailure": {"Destination": config.on_failure} if config.on_failure else {},
+        },
+    }
+    if config.retries is not None:
+        shape["MaximumRetryAttempts"] = config.retries
+    if config.age_s is not None:
+        shape["MaximumEventAgeInSeconds"] = config.age_s
+    return shape
+
+
+def layer_shape(layer: Layer, location: str) -> dict[str, Any]:
+    """Return a GetLayerVersionResponse."""
+    return {
+        "Content": {
+            "Location": location,
+            "CodeSha256": code_sha256(layer.code_hash),
+            "CodeSize": layer.code_bytes,
+        },
+        "LayerArn": layer_arn(layer.region, layer.account, layer.name),
+        **layer_item_shape(layer),
+    }
+
+
+def layer_item_shape(layer: Layer) -> dict[str, Any]:
+    """Return a LayerVersionsListItem; what was not given is left out."""
+    shape: dict[str, Any] = {
+        "LayerVersionArn": layer.arn,
+        "Version": layer.version,
+        "Description": layer.description,
+        "CreatedDate": iso_lambda(Millis(layer.created_ms)),
+    }
+    for member, text in (
+        ("CompatibleRuntimes", layer.runtimes),
+        ("CompatibleArchitectures", layer.architectures),
+    ):
+        if text != "[]":
+            shape[member] = json.loads(text)
+    if layer.license:
+        shape["LicenseInfo"] = layer.license
     return shape
 
 

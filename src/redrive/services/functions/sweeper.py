@@ -13,7 +13,7 @@ from typing import Any
 from redrive.core.effects import Call, Reply, Step
 from redrive.core.time import MINUTE_MS, Millis
 from redrive.services.functions.courier import CALLER
-from redrive.services.functions.operations.lifecycle import CODE_TOPIC
+from redrive.services.functions.operations.packages import CODE_TOPIC
 
 GRACE_MS = 1 * MINUTE_MS
 """Longer than any commit takes; also spares the unpacking when a function is deleted and deployed

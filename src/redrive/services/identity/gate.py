@@ -1,4 +1,5 @@
-"""Judge what comes in by the caller's own policy, where no queue's policy has a say.
+"""Judge what comes in by the caller's own policy, where no queue's policy has a say; before that,
+look up what a role's session may do.
 
 With authorisation on, the front asks this gate before an operation is begun, but for those of SQS
 that name a queue: these judge themselves, together with the queue's policy (queues/access). Whom a
@@ -9,16 +10,31 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys" o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from redrive.core.access import refusal
 from redrive.core.arn import function_arn, queue_arn
 from redrive.core.effects import Caller, Params
-from redrive.core.errors import ServiceError
+from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import Millis
+from redrive.services.identity.binding import bind_caller
+from redrive.services.identity.model import Role
+from redrive.store.store import Store, StoreFailed, Tx
 
-_FREE = frozenset({"sts"})
-"""GetCallerIdentity needs no permission. AWS: API_GetCallerIdentity."""
+_FREE = frozenset(
+    {
+        ("sts", "AssumeRole"),
+        ("sts", "AssumeRoleWithWebIdentity"),
+        ("sts", "GetCallerIdentity"),
+        ("sts", "GetSessionToken"),
+    }
+)
+"""These need no permission, but AssumeRole, which judges itself by the role's trust policy.
+AWS: API_GetCallerIdentity; IAM User Guide, "Permissions for GetSessionToken"."""
+
+_QUERY = frozenset({"iam", "sns", "sqs", "sts"})
+"""Services whose protocol calls the error AccessDenied."""
 
 _WITHOUT_QUEUE = frozenset({"CreateQueue", "ListQueues"})
 
@@ -39,31 +55,93 @@ _FUNCTION = re.compile(
 """AWS: API_Invoke, "FunctionName" (name formats)."""
 
 
+class Gate:
+    """The front's gate. failed hears that the store has failed: nothing is answered any more."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], Millis],
+        failed: Callable[[StoreFailed], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._failed = failed
+
+    def __call__(self, service: str, operation: str, params: Params, caller: Caller) -> Caller:
+        """Return who asks, with what its role may do. Raises ServiceError, Unavailable."""
+        now_ms = self._clock()
+        if caller.grant is None and service != "iam":
+            check_caller(service, operation, params, caller, now_ms)
+            return caller
+        return self._look(_admit, service, operation, params, caller, now_ms)
+
+    def bind(self, caller: Caller) -> Caller:
+        """Return a caller with what its role may do. Raises ServiceError, Unavailable."""
+        return caller if caller.grant is None else self._look(bind_caller, caller)
+
+    def _look(self, work: Callable[..., Caller], *args: Any) -> Caller:
+        try:
+            return self._store.transact(work, *args)
+        except StoreFailed as error:
+            self._failed(error)
+            raise Unavailable("the store has failed") from error
+
+
+def _admit(
+    tx: Tx, service: str, operation: str, params: Params, caller: Caller, now_ms: Millis
+) -> Caller:
+    """Look up what a caller may do, and judge it."""
+    caller = bind_caller(tx, caller)
+    path = "/"
+    if service == "iam" and caller.grant is not None and not caller.grant.role:
+        raise _no_session()
+    if service == "iam" and operation != "CreateRole" and "RoleName" in params:
+        keys = {"account": caller.account, "name": params["RoleName"]}
+        role: Role | None = tx.one(Role, "identity.role", **keys)
+        path = path if role is None else role.path
+    check_caller(service, operation, params, caller, now_ms, path)
+    return caller
+
+
+def _no_session() -> ServiceError:
+    """Return AWS's error for IAM asked with GetSessionToken's keys. AWS: API_GetSessionToken."""
+    text = "The security token included in the request is invalid"
+    return ServiceError("InvalidClientTokenId", text, status=403)
+
+
 def check_caller(
-    service: str, operation: str, params: Params, caller: Caller, now_ms: Millis
+    service: str, operation: str, params: Params, caller: Caller, now_ms: Millis, path: str = "/"
 ) -> None:
-    """Refuse an operation that the caller's policy does not allow. Raises ServiceError."""
+    """Refuse an operation that the caller's policy does not allow. Raises ServiceError.
+
+    path: of the role that an operation of IAM names.
+    """
     is_sqs = service == "sqs"
-    if service in _FREE or (is_sqs and operation not in _WITHOUT_QUEUE):
+    if (service, operation) in _FREE or (is_sqs and operation not in _WITHOUT_QUEUE):
         return
     action = f"{service}:{_ACTIONS.get(operation, operation)}"
-    resource = resource_of(service, operation, params, caller)
+    resource = resource_of(service, operation, params, caller, path)
     why = refusal(caller, action, resource, owner=caller.account, policy=None, now_ms=now_ms)
     if why is None:
         return
     if is_sqs:  # it tells actions in lower case
         why, action = why.replace(action, action.lower()), action.lower()
     raise ServiceError(
-        "AccessDenied" if is_sqs else "AccessDeniedException",
+        "AccessDenied" if service in _QUERY else "AccessDeniedException",
         f"User: {caller.principal} is not authorized to perform: {action} on resource: {resource}"
         f" {why}",
         status=403,
     )
 
 
-def resource_of(service: str, operation: str, params: Params, caller: Caller) -> str:
+def resource_of(
+    service: str, operation: str, params: Params, caller: Caller, path: str = "/"
+) -> str:
     """Return the ARN of what an operation is about, or * when that is no single resource."""
     account, region = caller.account, caller.region
+    if service == "iam":
+        return _resource_of_iam(params, account, path)
     if service == "sqs" and "QueueName" in params:
         return queue_arn(region, account, params["QueueName"])
     if service != "lambda" or operation in _OF_ALL:
@@ -79,3 +157,14 @@ def resource_of(service: str, operation: str, params: Params, caller: Caller) ->
     if found is None:
         return named
     return function_arn(found["region"] or region, found["account"] or account, found["name"])
+
+
+def _resource_of_iam(params: Params, account: str, path: str) -> str:
+    """AWS: Service Authorization Reference, "Actions defined by AWS IAM"."""
+    if "RoleName" in params:
+        return f"arn:aws:iam::{account}:role{params.get('Path', path)}{params['RoleName']}"
+    if "PolicyArn" in params:
+        return str(params["PolicyArn"])
+    if "PolicyName" in params:
+        return f"arn:aws:iam::{account}:policy{params.get('Path', '/')}{params['PolicyName']}"
+    return "*"

@@ -27,30 +27,42 @@ CREATE UNIQUE INDEX mappings_pair ON mappings (queue_arn, function_arn, account,
 -- serves page
 CREATE INDEX mappings_place ON mappings (account, region, n);
 
+-- schema 2: filters, metrics, provisioned pollers
+ALTER TABLE mappings ADD COLUMN filters TEXT;                                    -- JSON list of patterns; NULL: all pass
+ALTER TABLE mappings ADD COLUMN counts_events INTEGER NOT NULL DEFAULT 0 CHECK (counts_events IN (0, 1));
+ALTER TABLE mappings ADD COLUMN pollers_min INTEGER CHECK (pollers_min BETWEEN 1 AND 200);
+ALTER TABLE mappings ADD COLUMN pollers_max INTEGER CHECK (pollers_max BETWEEN 1 AND 10000);
+ALTER TABLE mappings ADD COLUMN kms_key TEXT;
+
 -- name: add
 -- Insert a mapping.
 INSERT INTO mappings (uuid, account, region, function_arn, function_name, queue_arn, enabled, state, batch_size,
-                      window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms)
+                      window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms,
+                      filters, counts_events, pollers_min, pollers_max, kms_key)
 VALUES (:uuid, :account, :region, :function_arn, :function_name, :queue_arn, :enabled, :state, :batch_size,
-        :window_ms, :reports_failures, :concurrency_max, :visibility_ms, :timeout_ms, :known_ms, :tags, :modified_ms);
+        :window_ms, :reports_failures, :concurrency_max, :visibility_ms, :timeout_ms, :known_ms, :tags, :modified_ms,
+        :filters, :counts_events, :pollers_min, :pollers_max, :kms_key);
 
 -- name: mapping
 -- One mapping of an account's by its UUID.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
+       filters, counts_events, pollers_min, pollers_max, kms_key
 FROM mappings WHERE uuid = :uuid AND account = :account AND region = :region;
 
 -- name: twin
 -- The mapping of a queue and a function, if there is one.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
+       filters, counts_events, pollers_min, pollers_max, kms_key
 FROM mappings
 WHERE queue_arn = :queue_arn AND function_arn = :function_arn AND account = :account AND region = :region;
 
 -- name: page
 -- An account's mappings of a region after a number, of one function or queue where these are given.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
+       filters, counts_events, pollers_min, pollers_max, kms_key
 FROM mappings
 WHERE account = :account AND region = :region AND n > :after
   AND (:function_arn IS NULL OR function_arn = :function_arn)
@@ -60,7 +72,8 @@ ORDER BY n LIMIT :limit;
 -- name: all
 -- Every mapping of every account, for the poller.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
-       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version
+       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
+       filters, counts_events, pollers_min, pollers_max, kms_key
 FROM mappings ORDER BY n;
 
 -- name: change
@@ -69,7 +82,8 @@ UPDATE mappings
 SET function_arn = :function_arn, function_name = :function_name, enabled = :enabled, state = :state,
     batch_size = :batch_size, window_ms = :window_ms, reports_failures = :reports_failures,
     concurrency_max = :concurrency_max, visibility_ms = :visibility_ms, timeout_ms = :timeout_ms,
-    known_ms = :known_ms, modified_ms = :modified_ms, version = :version
+    known_ms = :known_ms, modified_ms = :modified_ms, version = :version, filters = :filters,
+    counts_events = :counts_events, pollers_min = :pollers_min, pollers_max = :pollers_max, kms_key = :kms_key
 WHERE n = :n;
 
 -- name: set_state

@@ -49,6 +49,16 @@ class Mapping(NamedTuple):
     tags: str  # JSON object
     modified_ms: int
     version: int  # grows with every change of settings
+    filters: str | None = None  # JSON list of patterns; None: every message passes
+    counts_events: int = 0  # MetricsConfig holds EventCount
+    pollers_min: int | None = None  # ProvisionedPollerConfig; None: not in provisioned mode
+    pollers_max: int | None = None
+    kms_key: str | None = None  # KMSKeyArn, a label
+
+    @property
+    def is_fifo(self) -> bool:
+        """Tell whether the queue is a FIFO queue."""
+        return self.queue_arn.endswith(".fifo")
 
     @property
     def arn(self) -> str:

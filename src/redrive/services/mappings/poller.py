@@ -19,6 +19,7 @@ from redrive.services.mappings.model import CHANGED_TOPIC, Mapping
 from redrive.services.mappings.pump import Pump
 from redrive.services.mappings.rules import TRANSITIONS, is_polling
 from redrive.services.mappings.settlements import Key
+from redrive.services.mappings.tally import Tally
 
 _LIST = ""
 """In the place of a UUID: the key of ListMappings."""
@@ -27,14 +28,16 @@ _LIST = ""
 class Poller:
     """Serves every mapping of every account.
 
-    caller is the server itself, for what concerns no mapping. chance names the invocations.
+    caller is the server itself, for what concerns no mapping. chance names the invocations. tally
+    hears what mappings with MetricsConfig count; None: nobody does.
     """
 
     name = "mappings:poller"
 
-    def __init__(self, caller: Caller, chance: Chance) -> None:
+    def __init__(self, caller: Caller, chance: Chance, tally: Tally | None = None) -> None:
         self._caller = caller
         self._chance = chance
+        self._tally = tally
         self._numbers = count()
         self._pumps: dict[str, Pump] = {}
         self._agenda: list[tuple[Millis, str]] = []  # with stale entries; _at has the true ones
@@ -102,7 +105,7 @@ class Poller:
             elif not self._is_draining and (
                 row.state in TRANSITIONS or is_polling(row.state, bool(row.enabled))
             ):
-                self._pumps[row.uuid] = Pump(row, self._chance, self._numbers, now_ms)
+                self._pumps[row.uuid] = Pump(row, self._chance, self._numbers, now_ms, self._tally)
                 changed.append(row.uuid)
         for uuid in self._pumps.keys() - {row.uuid for row in rows}:
             self._pumps[uuid].vanish()

@@ -1,10 +1,10 @@
 """One mapping at work: it receives, batches, invokes and settles. All of it is memory.
 
-    receive ──> gather ──batch complete, or window over──> ready ──a slot is free──> running
-                                                             ^                         │
-                        settle <──answered, failed───────────│─────────────────────────┤
-                          │                               waiting <──throttled─────────┘
-                          └──> deleted, or left to the visibility timeout
+    receive ──> filter ──> gather ──batch complete, window over──> ready ──a slot is free──> running
+                  │                                                  ^                         │
+                  │             settle <──answered, failed───────────│─────────────────────────┤
+                  │ no match      │                               waiting <──throttled─────────┘
+                  └───────────────┴──> deleted, or left to the visibility timeout
 
 Whoever holds a pump tells it what has happened (`took`, `configure`, `vanish`) and then asks what
 to do next (`move`). A pump does not know of others: a slow function of one mapping delays no other.
@@ -14,23 +14,28 @@ Invariants
 2. Receives are asked for only as slots are free for the batches that they may bring.
 3. A message that was received is deleted, or noted as failed or throttled, or forgotten until its
    visibility timeout ends. Nothing is acknowledged here: a crash costs a redelivery, no more.
+4. Every message that was polled is filtered out, or invoked, or left to its visibility timeout.
 AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
-from redrive.core.effects import Call, Chance, Reply
+import orjson
+
+from redrive.core.effects import Call, Chance, Params, Reply
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.ids import uuid4
-from redrive.core.limits import RECEIVE_COUNT_MAX, WAIT_MS_MAX
+from redrive.core.limits import WAIT_MS_MAX
 from redrive.core.time import NEVER, SECOND_MS, Millis
 from redrive.services.mappings import rules
+from redrive.services.mappings.batches import Batch, Ready
 from redrive.services.mappings.ends import Ends
+from redrive.services.mappings.filters import Sieve
 from redrive.services.mappings.model import NO_VERSION, Mapping
 from redrive.services.mappings.paperwork import Paperwork
 from redrive.services.mappings.records import (
@@ -38,29 +43,13 @@ from redrive.services.mappings.records import (
     Record,
     gather,
     make_event,
-    make_record,
-    parse_messages,
 )
 from redrive.services.mappings.refusals import queue_refusal
-from redrive.services.mappings.settlements import Key, Settlements
+from redrive.services.mappings.settlements import FILTERED, Key, Settlements
+from redrive.services.mappings.tally import Counts, Tally
 
 RECEIVES_MAX = 50
 """Receives of one mapping under way at a time, so that a large mapping cannot stop the loop."""
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Messages for one invocation."""
-
-    records: tuple[Record, ...]
-    attempts: int = 0
-    request_id: str = ""  # of the latest attempt
-    was_throttled: bool = False
-
-    @property
-    def lease_ms(self) -> int:
-        """Return until when all of them are ours."""
-        return min(record.lease_ms for record in self.records)
 
 
 class _Receive(NamedTuple):
@@ -85,14 +74,21 @@ class Pump:
     """
 
     def __init__(
-        self, mapping: Mapping, chance: Chance, numbers: Iterator[int], now_ms: Millis
+        self,
+        mapping: Mapping,
+        chance: Chance,
+        numbers: Iterator[int],
+        now_ms: Millis,
+        tally: Tally | None = None,
     ) -> None:
         self.mapping = mapping
         self._is_draining = False
         self._chance = chance
         self._numbers = numbers
-        self._most = rules.slots_max(mapping.concurrency_max)
-        self._scale = rules.first_scale(now_ms, self._most)
+        self._tally = tally
+        self._counts = Counts()
+        self._scale = rules.first_scale(now_ms, _bounds(mapping))
+        self._sieve = _sieve(mapping)
         self._ends = Ends(mapping)
         self._paperwork = Paperwork(mapping)
         self._settlements = Settlements()
@@ -100,10 +96,11 @@ class Pump:
         self._cancelled: dict[Key, _Receive] = {}  # an answer may have been under way all the same
         self._fence: Key | None = None  # when this is answered, none is under way any more
         self._renews = False  # receives under way ask for what is no longer wanted
+        self._record_bytes = 0  # the largest of the latest receive; 0 before the first
         self._has_backlog = False
         self._is_saturated = False
         self._gathering = Gathering()
-        self._ready: deque[Batch] = deque()
+        self._ready = Ready(is_fifo=mapping.is_fifo)
         self._running: dict[Key, Batch] = {}
         self._waiting: list[tuple[int, Batch]] = []
         self._refusals = {"queue": 0, "function": 0}  # in a row
@@ -142,7 +139,7 @@ class Pump:
         if len(self._gathering):
             at_ms.append(self._gathering.first_ms + self.mapping.window_ms)
         if self._is_saturated:
-            at_ms.append(rules.grows_at_ms(self._scale, self._most))
+            at_ms.append(rules.grows_at_ms(self._scale))
         if self._rest_ms > now_ms and self.is_polling:
             at_ms.append(self._rest_ms)
         return Millis(min(at_ms, default=NEVER))
@@ -153,8 +150,11 @@ class Pump:
         """Take changed settings; they hold from the next receive and the next batch on."""
         if mapping.version == self.mapping.version:
             return
+        if _bounds(mapping) != self._scale.bounds:
+            self._scale = rules.rebound(self._scale, _bounds(mapping))
+        if mapping.filters != self.mapping.filters:
+            self._sieve = _sieve(mapping)
         self.mapping = mapping
-        self._most = rules.slots_max(mapping.concurrency_max)
         self._ends.learn(mapping)
         self._renews = True
         self._paperwork.problems.clear()
@@ -177,7 +177,7 @@ class Pump:
         elif kind == "invoke":
             self._took_invoke(self._running.pop(key), reply, now_ms)
         elif kind == "settle":
-            self._settlements.took(key, reply, now_ms)
+            self._counts.deleted += self._settlements.took(key, reply, now_ms)
         elif kind in ("advance", "problem"):
             self._paperwork.took(kind, reply, now_ms)
         elif kind == "fence":
@@ -198,23 +198,38 @@ class Pump:
             return
         self._paperwork.problems.pop("queue", None)
         self._refusals["queue"] = 0
-        messages = reply.result.get("Messages", ())
-        self._has_backlog = len(messages) >= asked.messages
-        if messages or mapping.window_ms:
+        received = reply.result["Records"]
+        self._has_backlog = len(received) >= asked.messages
+        if received or mapping.window_ms:
             self._ends.want()
-        if not messages:
+        if not received:
             return
+        self._counts.polled += len(received)
         lease_ms = now_ms + self._ends.lease_ms(asked.visibility_s)
         if lease_ms == now_ms:
             # Without a visibility timeout what is let go is back, and would be polled, at once.
             self._rest("queue", now_ms)
         records = [
-            make_record(message, mapping.queue_arn, mapping.region, lease_ms)
-            for message in parse_messages(messages)
+            Record(name, handle, lease_ms, text, group) for name, handle, text, group in received
         ]
+        self._record_bytes = max(len(record.text) for record in records)
+        if self._sieve is not None:
+            records = self._filter(self._sieve, records)
         waits = bool(mapping.window_ms)
         for batch in gather(self._gathering, records, mapping.batch_size, now_ms, waits=waits):
-            self._ready.append(Batch(batch))
+            self._ready.add(batch)
+
+    def _filter(self, sieve: Sieve, records: list[Record]) -> list[Record]:
+        """Return the messages that are for the function; the others are deleted."""
+        passed: list[Record] = []
+        others: list[Record] = []
+        for record in records:
+            (passed if sieve.passes(record) else others).append(record)
+        if others:
+            self._counts.filtered += len(others)
+            handles = [record.handle for record in others]
+            self._settlements.add(self._settlement(handles, [], None, FILTERED))
+        return passed
 
     def _rest(self, kind: str, now_ms: Millis) -> None:
         self._refusals[kind] += 1
@@ -233,6 +248,7 @@ class Pump:
             self._paperwork.problems["function"] = error.message
         self._scale = rules.set_back(self._scale)
         self._rest("function", now_ms)
+        self._counts.failed += len(batch.records)
         everything = frozenset(record.id for record in batch.records)
         self._settle(batch, rules.Verdict(everything, rules.refusal_text(error)), "failed")
 
@@ -244,10 +260,13 @@ class Pump:
         if error is not None and not reports:
             self._scale = rules.set_back(self._scale)
         ids = [record.id for record in batch.records]
-        self._settle(batch, rules.judge(result["Payload"], error, ids, reports), "failed")
+        verdict = rules.judge(result["Payload"], error, ids, reports)
+        self._counts.failed += len(verdict.kept)
+        self._settle(batch, verdict, "failed")
 
     def _postpone(self, batch: Batch, now_ms: Millis, *, is_throttled: bool) -> None:
         """Try a batch again later; let go of it when by then it would not be ours any more."""
+        self._counts.failed += len(batch.records)
         batch.was_throttled = batch.was_throttled or is_throttled
         if is_throttled:
             self._scale = rules.set_back(self._scale)
@@ -259,23 +278,38 @@ class Pump:
 
     def _let_go(self, batch: Batch) -> None:
         """Leave a batch that never ran to its visibility timeout."""
+        everything = frozenset(record.id for record in batch.records)
         if batch.was_throttled:
-            everything = frozenset(record.id for record in batch.records)
             self._settle(batch, rules.Verdict(everything), "throttled")
+        else:
+            self._ready.forsake(batch)
 
     def _settle(self, batch: Batch, verdict: rules.Verdict, outcome: str) -> None:
         kept = verdict.kept
-        self._settlements.add(
-            {
-                "QueueArn": self.mapping.queue_arn,
-                "FunctionArn": self.mapping.function_arn,
-                "RequestId": batch.request_id,
-                "Delete": [record.handle for record in batch.records if record.id not in kept],
-                "Keep": [record.handle for record in batch.records if record.id in kept],
-                "Outcome": outcome,
-                "Error": verdict.error,
-            }
-        )
+        self._ready.forsake(batch, kept)
+        done = [record.handle for record in batch.records if record.id not in kept]
+        rest = [record.handle for record in batch.records if record.id in kept]
+        settlement = self._settlement(done, rest, batch.request_id, outcome, verdict.error)
+        self._settlements.add(settlement)
+
+    def _settlement(
+        self,
+        done: list[str],
+        rest: list[str],
+        request_id: str | None,
+        outcome: str,
+        error: str | None = None,
+    ) -> Params:
+        """Return the parameters of SettleBatch: receipt handles to delete and to leave."""
+        return {
+            "QueueArn": self.mapping.queue_arn,
+            "FunctionArn": self.mapping.function_arn,
+            "RequestId": request_id,
+            "Delete": done,
+            "Keep": rest,
+            "Outcome": outcome,
+            "Error": error,
+        }
 
     # --- what it does ----------------------------------------------------------------------------
 
@@ -286,7 +320,6 @@ class Pump:
         self._scale = rules.rescale(
             self._scale,
             now_ms,
-            self._most,
             saturated=self._is_saturated,
             backlog=self._has_backlog,
         )
@@ -307,6 +340,7 @@ class Pump:
                 mapping, now_ms, self._key, may_advance=may_advance
             )
         self._is_saturated = is_polling and self._has_backlog and self._free <= 0
+        self._counts.tell(self._tally, mapping, now_ms)
         return moves
 
     def _cancel_receives(self, moves: Moves) -> None:
@@ -334,20 +368,25 @@ class Pump:
         if len(gathering) and (is_over or len(gathering) >= mapping.batch_size):
             records, size = gathering.take(), mapping.batch_size
             for start in range(0, len(records), size):  # more than one when the size has shrunk
-                self._ready.append(Batch(records[start : start + size]))
+                self._ready.add(records[start : start + size])
 
     def _invoke(self, moves: Moves, now_ms: Millis) -> None:
         due = [batch for at_ms, batch in self._waiting if at_ms <= now_ms]
         self._waiting = [(at_ms, batch) for at_ms, batch in self._waiting if at_ms > now_ms]
         taken = len(self._running) + len(self._waiting) + len(due)
-        while self._ready and taken < self._scale.slots:
-            due.append(self._ready.popleft())
+        while len(self._ready) and taken < self._scale.slots:
+            waiting = (batch for _at_ms, batch in self._waiting)
+            batch = self._ready.take(chain(self._running.values(), waiting, due))
+            if batch is None:
+                break
+            due.append(batch)
             taken += 1
         for batch in due:
             if now_ms >= batch.lease_ms:  # waited too long for a slot, or for the store
                 self._let_go(batch)
                 continue
             batch.attempts += 1
+            self._counts.invoked += len(batch.records)
             batch.request_id = uuid4(self._chance)
             key = self._key("invoke")
             self._running[key] = batch
@@ -368,21 +407,26 @@ class Pump:
             wanted = int(self._free > 0 and not under_way)
         for _ in range(wanted):
             asked = _Receive(
-                min(self.mapping.batch_size, RECEIVE_COUNT_MAX),
+                rules.records_wanted(self.mapping.batch_size, self._record_bytes),
                 self._ends.asked_visibility_s(self.mapping.window_ms),
             )
             params = {
                 "QueueUrl": self.mapping.queue_url,
                 "MaxNumberOfMessages": asked.messages,
                 "WaitTimeSeconds": 0 if self._has_backlog else WAIT_MS_MAX // SECOND_MS,
-                "AttributeNames": ["All"],
-                "MessageAttributeNames": ["All"],
+                "VisibilityTimeout": asked.visibility_s,
             }
-            if asked.visibility_s is not None:
-                params["VisibilityTimeout"] = asked.visibility_s
             key = self._key("receive")
             self._receives[key] = asked
-            moves.calls.append(Call("sqs", "ReceiveMessage", params, self.mapping.caller, key))
+            moves.calls.append(Call("sqs", "ReceiveRecords", params, self.mapping.caller, key))
 
     def _key(self, kind: str) -> Key:
         return self.mapping.uuid, kind, next(self._numbers)
+
+
+def _bounds(mapping: Mapping) -> rules.Bounds:
+    return rules.bounds(mapping.concurrency_max, mapping.pollers_min, mapping.pollers_max)
+
+
+def _sieve(mapping: Mapping) -> Sieve | None:
+    return None if mapping.filters is None else Sieve(orjson.loads(mapping.filters))

@@ -1,14 +1,9 @@
-"""Messages as a function gets them, and the event that holds them. Pure.
-
-AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS"; the keys' order is as captured.
-"""
+"""The messages of a batch, and the event that holds them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-import orjson
+from collections.abc import Sequence
+from typing import NamedTuple
 
 EVENT_BYTES_MAX = 6_291_456
 """AWS: Lambda Developer Guide, "Batching behavior": 6 MB, metadata included; Invoke takes as
@@ -18,55 +13,23 @@ _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 
 class Record(NamedTuple):
-    """One message of a batch."""
+    """One message of a batch, as the queue shows it for a function's event (sqs.ReceiveRecords)."""
 
     id: str
     handle: str
     lease_ms: int  # until when it is ours
     text: bytes  # JSON, as it stands in the event
-
-
-def parse_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return received messages as values; they arrive as ready JSON text."""
-    parsed: list[dict[str, Any]] = orjson.loads(orjson.dumps(messages))
-    return parsed
-
-
-def make_record(message: Mapping[str, Any], queue_arn: str, region: str, lease_ms: int) -> Record:
-    """Return a received message as a record of the event."""
-    record: dict[str, Any] = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": {
-            name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
-        },
-    }
-    if "MD5OfMessageAttributes" in message:
-        record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-    record["md5OfBody"] = message["MD5OfBody"]
-    record["eventSource"] = "aws:sqs"
-    record["eventSourceARN"] = queue_arn
-    record["awsRegion"] = region
-    return Record(message["MessageId"], message["ReceiptHandle"], lease_ms, orjson.dumps(record))
-
-
-def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    if "StringValue" in value:
-        shown["stringValue"] = value["StringValue"]
-    if "BinaryValue" in value:  # stored as base64 text, which is what functions get
-        shown["binaryValue"] = value["BinaryValue"]
-    shown["stringListValues"] = []
-    shown["binaryListValues"] = []
-    shown["dataType"] = value["DataType"]
-    return shown
+    group: str = ""  # its message group, where the queue is a FIFO queue
 
 
 def make_event(records: Sequence[Record]) -> bytes:
     """Return the event of a batch."""
     return _HEAD + b",".join(record.text for record in records) + _TAIL
+
+
+def _is_one_event(records: Sequence[Record]) -> bool:
+    size = sum([len(record.text) for record in records]) + len(records)  # commas, one too many
+    return len(_HEAD) + size + len(_TAIL) <= EVENT_BYTES_MAX
 
 
 class Gathering:
@@ -110,6 +73,8 @@ def gather(
     A batch is complete when it has batch_size records or the next one does not fit; without `waits`
     (no window) also when there are no more.
     """
+    if not waits and not len(gathering) and len(records) <= batch_size and _is_one_event(records):
+        return [tuple(records)] if records else []  # what nearly every receive without a window is
     done: list[tuple[Record, ...]] = []
     for record in records:
         if len(gathering) and not gathering.fits(record):

@@ -23,6 +23,16 @@ def constraint(value: object, member: str, rule: str) -> ServiceError:
     )
 
 
+def unsupported(member: str) -> ServiceError:
+    """Return the refusal of what AWS has for other kinds of sources. AWS: as captured."""
+    return invalid(f"Unsupported {member} parameter for given event source mapping type.")
+
+
+def bad_filter() -> ServiceError:
+    """Return the refusal of a filter that is no pattern. AWS: as captured."""
+    return invalid("Invalid filter pattern definition.")
+
+
 def unknown_mapping() -> ServiceError:
     """Return the 404 for a UUID that names no mapping."""
     return ServiceError(

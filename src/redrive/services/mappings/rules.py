@@ -8,7 +8,9 @@ from typing import NamedTuple
 import orjson
 
 from redrive.core.errors import ServiceError
+from redrive.core.limits import RECEIVE_COUNT_MAX, RECORDS_MAX
 from redrive.core.time import MINUTE_MS, NEVER, SECOND_MS, Millis
+from redrive.services.mappings.records import EVENT_BYTES_MAX
 
 TRANSITIONS = frozenset(["Creating", "Enabling", "Disabling", "Updating", "Deleting"])
 """States that end by themselves."""
@@ -19,6 +21,13 @@ starts at 5 and grows by 300 a minute up to 1,250."""
 SLOTS_MAX = 1_250
 SLOT_MS = MINUTE_MS // 300
 """How long one slot takes to grow."""
+
+POLLER_SLOTS = 10
+"""AWS: Lambda Developer Guide, "Using provisioned mode with an Amazon SQS event source": an event
+poller handles up to 10 concurrent invokes (and 1 MB/s, or 10 polling calls a second, which are not
+emulated); concurrency grows by up to 1,000 a minute, from that of the least pollers to that of the
+most."""
+PROVISIONED_SLOT_MS = MINUTE_MS // 1_000
 
 VISIBILITY_MARGIN_MS = 30 * SECOND_MS
 """AWS: Lambda Developer Guide, "Configuring a queue": window + timeout + 30 s where a
@@ -58,6 +67,18 @@ def effective_visibility_ms(window_ms: int, timeout_ms: int, visibility_ms: int)
     return None
 
 
+def records_wanted(batch_size: int, record_bytes: int) -> int:
+    """Return how many messages to receive at once: a batch, as far as one event holds it.
+
+    record_bytes is the size of a message as the latest receive has shown it, 0 while that is not
+    known: then it is as many as a client may ask for.
+    """
+    if batch_size <= RECEIVE_COUNT_MAX or not record_bytes:
+        return min(batch_size, RECEIVE_COUNT_MAX)
+    fitting = EVENT_BYTES_MAX // record_bytes
+    return max(RECEIVE_COUNT_MAX, min(batch_size, fitting, RECORDS_MAX))
+
+
 def back_off_ms(attempt: int) -> int:
     """Return the wait after the attempt-th failure in a row (1, 2, ...): 1 s, doubling, capped."""
     assert attempt >= 1
@@ -65,6 +86,29 @@ def back_off_ms(attempt: int) -> int:
 
 
 # --- concurrency -------------------------------------------------------------------------------
+
+
+class Bounds(NamedTuple):
+    """Between what the concurrency of a mapping moves, in slots, and how fast."""
+
+    least: int  # where failures and throttles end to lower it
+    rest: int  # where it begins, and where it returns to without a backlog
+    most: int
+    slot_ms: int  # how long one slot takes to grow
+
+
+def bounds(
+    concurrency_max: int | None, pollers_min: int | None = None, pollers_max: int | None = None
+) -> Bounds:
+    """Return the bounds that ScalingConfig or ProvisionedPollerConfig set.
+
+    Provisioned pollers are there whatever happens: nothing takes a mapping below its least.
+    """
+    if pollers_min is not None and pollers_max is not None:
+        least = pollers_min * POLLER_SLOTS
+        return Bounds(least, least, pollers_max * POLLER_SLOTS, PROVISIONED_SLOT_MS)
+    most = SLOTS_MAX if concurrency_max is None else min(concurrency_max, SLOTS_MAX)
+    return Bounds(1, min(SLOTS_FIRST, most), most, SLOT_MS)
 
 
 class Scale(NamedTuple):
@@ -75,52 +119,57 @@ class Scale(NamedTuple):
 
     credit_ms: int
     at_ms: Millis
+    bounds: Bounds
 
     @property
     def slots(self) -> int:
         """Return the number of batches."""
-        return self.credit_ms // SLOT_MS
+        return self.credit_ms // self.bounds.slot_ms
 
 
-def slots_max(concurrency_max: int | None) -> int:
-    """Return the most batches that a mapping may ever have under way."""
-    return SLOTS_MAX if concurrency_max is None else min(concurrency_max, SLOTS_MAX)
-
-
-def first_scale(now_ms: Millis, most: int) -> Scale:
+def first_scale(now_ms: Millis, within: Bounds) -> Scale:
     """Return where a mapping starts."""
-    return Scale(min(SLOTS_FIRST, most) * SLOT_MS, now_ms)
+    return Scale(within.rest * within.slot_ms, now_ms, within)
 
 
-def rescale(scale: Scale, now_ms: Millis, most: int, *, saturated: bool, backlog: bool) -> Scale:
+def rebound(scale: Scale, within: Bounds) -> Scale:
+    """Return as many slots within other bounds."""
+    slots = min(max(scale.slots, within.least), within.most)
+    return Scale(slots * within.slot_ms, scale.at_ms, within)
+
+
+def rescale(scale: Scale, now_ms: Millis, *, saturated: bool, backlog: bool) -> Scale:
     """Let the time since scale.at_ms count, during which the queue was as the flags say.
 
-    Saturated (a backlog, and every slot taken): growth towards `most`. A backlog that the slots
+    Saturated (a backlog, and every slot taken): growth towards the most. A backlog that the slots
     cope with: no change. No backlog: back to rest, from above or below, at the same pace.
     """
     assert now_ms >= scale.at_ms
+    within = scale.bounds
     passed_ms = now_ms - scale.at_ms
-    most_ms, rest_ms = most * SLOT_MS, min(SLOTS_FIRST, most) * SLOT_MS
-    credit_ms = min(scale.credit_ms, most_ms)
+    most_ms, rest_ms = within.most * within.slot_ms, within.rest * within.slot_ms
+    credit_ms = scale.credit_ms
     if saturated:
         credit_ms = min(credit_ms + passed_ms, most_ms)
     elif not backlog and credit_ms > rest_ms:
         credit_ms = max(credit_ms - passed_ms, rest_ms)
     elif not backlog:
         credit_ms = min(credit_ms + passed_ms, rest_ms)
-    return Scale(credit_ms, now_ms)
+    return Scale(credit_ms, now_ms, within)
 
 
 def set_back(scale: Scale) -> Scale:
-    """Return half as many slots, at least one: the function has failed or is throttled."""
-    return scale._replace(credit_ms=max(scale.credit_ms // 2, SLOT_MS))
+    """Return half as many slots, at least the least: the function has failed or is throttled."""
+    least_ms = scale.bounds.least * scale.bounds.slot_ms
+    return scale._replace(credit_ms=max(scale.credit_ms // 2, least_ms))
 
 
-def grows_at_ms(scale: Scale, most: int) -> Millis:
+def grows_at_ms(scale: Scale) -> Millis:
     """Return when a saturated mapping gets its next slot; NEVER at its limit."""
-    if scale.slots >= most:
+    slot_ms = scale.bounds.slot_ms
+    if scale.slots >= scale.bounds.most:
         return NEVER
-    return Millis(scale.at_ms + SLOT_MS - scale.credit_ms % SLOT_MS)
+    return Millis(scale.at_ms + slot_ms - scale.credit_ms % slot_ms)
 
 
 # --- outcome -----------------------------------------------------------------------------------

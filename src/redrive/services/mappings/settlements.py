@@ -13,6 +13,10 @@ Key = tuple[str, str, int]
 """Names a call: (UUID, kind, number); never reused."""
 
 
+FILTERED = "filtered"
+"""The outcome of messages that are deleted because no filter lets them through."""
+
+
 class Settlements:
     """Settles each batch once, again and again while the store is unavailable.
 
@@ -58,8 +62,15 @@ class Settlements:
         self._due = rest
         return calls
 
-    def took(self, key: Key, reply: Reply, now_ms: Millis) -> None:
-        """Take an answer: Unavailable means that nothing was written, other errors are final."""
+    def took(self, key: Key, reply: Reply, now_ms: Millis) -> int:
+        """Take an answer; return how many messages it deleted that a function has processed.
+
+        Unavailable means that nothing was written, other errors are final.
+        """
         attempts, params = self._asked.pop(key)
         if isinstance(reply.error, Unavailable):
             self._due.append((now_ms + back_off_ms(attempts + 1), attempts + 1, params))
+        if reply.result is None or params["Outcome"] == FILTERED:
+            return 0
+        deleted: int = reply.result["Deleted"]
+        return deleted

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import orjson
+
 from redrive.core.time import SECOND_MS, Millis
 from redrive.services.mappings.model import Mapping
 from redrive.services.mappings.refusals import invalid
@@ -31,6 +33,18 @@ def configuration(mapping: Mapping) -> dict[str, Any]:
         shape["FunctionResponseTypes"] = [REPORTS_FAILURES]
     if mapping.concurrency_max is not None:
         shape["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency_max}
+    if mapping.filters is not None:
+        patterns = orjson.loads(mapping.filters)
+        shape["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in patterns]}
+    if mapping.kms_key is not None:
+        shape["KMSKeyArn"] = mapping.kms_key
+    if mapping.counts_events:
+        shape["MetricsConfig"] = {"Metrics": ["EventCount"]}
+    if mapping.pollers_min is not None:
+        shape["ProvisionedPollerConfig"] = {
+            "MinimumPollers": mapping.pollers_min,
+            "MaximumPollers": mapping.pollers_max,
+        }
     return shape
 
 

@@ -7,19 +7,10 @@ values escape backslash, quote and line feed, help texts backslash and line feed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from redrive.services.metrics.families import Family, labels
 from redrive.services.metrics.room import Gauges
-
-
-class Family(NamedTuple):
-    """A metric of a kind (counter or gauge) with its samples: (labels as text, value)."""
-
-    name: str
-    kind: str
-    help: str
-    samples: Sequence[tuple[str, float]]
-
 
 _COUNTERS = (
     ("messages_sent_total", "sent", "Messages that were accepted."),
@@ -41,17 +32,6 @@ _GAUGES = (
         "Age of the oldest message received fewer than three times, at the latest minute.",
     ),
 )
-
-
-def labels(pairs: Mapping[str, str]) -> str:
-    """Return labels as they stand behind a name; none is an empty text."""
-    if not pairs:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs.items()) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def write(families: Iterable[Family]) -> str:

@@ -57,9 +57,34 @@ CREATE TABLE metric_rolls (
 
 CREATE TABLE metric_room (
     only   INTEGER PRIMARY KEY CHECK (only = 1),
-    points INTEGER NOT NULL  -- rows of metric_minutes and metric_rolls
+    points INTEGER NOT NULL  -- rows of metric_minutes, metric_rolls and metric_points
 ) STRICT;
 INSERT INTO metric_room VALUES (1, 0);
+
+-- schema 2: metrics by namespace, name and dimensions: of functions and mappings, and clients' own
+CREATE TABLE metric_names (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    account    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    namespace  TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    dimensions TEXT NOT NULL,  -- JSON: [[name, value], …] in order of name
+    unit       TEXT NOT NULL,
+    latest_ms  INTEGER NOT NULL,  -- the latest minute that it has a point of
+    UNIQUE (account, region, namespace, name, dimensions, unit)
+) STRICT;
+
+CREATE TABLE metric_points (
+    metric    INTEGER NOT NULL,
+    period_ms INTEGER NOT NULL CHECK (period_ms IN (60000, 300000, 3600000)),
+    at_ms     INTEGER NOT NULL,  -- when the period began
+    samples   REAL NOT NULL,
+    total     REAL NOT NULL,
+    least     REAL NOT NULL,
+    most      REAL NOT NULL,
+    spread    TEXT,  -- JSON: [[value, samples], …], at most 150; NULL when the samples are not known
+    PRIMARY KEY (metric, period_ms, at_ms)
+) STRICT, WITHOUT ROWID;
 
 -- name: marks
 -- The counters that were last recorded of some queues.
@@ -176,7 +201,7 @@ INSERT OR REPLACE INTO metric_rolls VALUES (:series, :period_ms, :at_ms, :sets);
 DELETE FROM metric_rolls WHERE series = :series AND period_ms = :period_ms AND at_ms < :before_ms;
 
 -- name: points
--- How many rows there are.
+-- How many rows of points there are.
 SELECT points FROM metric_room;
 
 -- name: grow
@@ -209,3 +234,75 @@ DELETE FROM metric_marks WHERE series = :series;
 -- name: drop_series
 -- Remove a series.
 DELETE FROM metric_series WHERE id = :id;
+
+-- name: metric_named
+-- A metric with its dimensions and its unit.
+SELECT id, account, region, namespace, name, dimensions, unit, latest_ms FROM metric_names
+WHERE account = :account AND region = :region AND namespace = :namespace AND name = :name
+  AND dimensions = :dimensions AND unit = :unit;
+
+-- name: metrics_named
+-- A metric with its dimensions, in all of its units.
+SELECT id, account, region, namespace, name, dimensions, unit, latest_ms FROM metric_names
+WHERE account = :account AND region = :region AND namespace = :namespace AND name = :name
+  AND dimensions = :dimensions ORDER BY unit;
+
+-- name: metrics_of
+-- Metrics of an account after one, in order of id.
+SELECT id, account, region, namespace, name, dimensions, unit, latest_ms FROM metric_names
+WHERE id > :after AND account = :account AND region = :region AND (:namespace = '' OR namespace = :namespace)
+ORDER BY id LIMIT :limit;
+
+-- name: metrics_after
+-- Some metrics of every account, in order of id.
+SELECT id, account, region, namespace, name, dimensions, unit, latest_ms FROM metric_names
+WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: count_metrics
+-- How many metrics there are.
+SELECT count(*) FROM metric_names;
+
+-- name: add_metric
+-- Begin a metric and return its id.
+INSERT INTO metric_names (account, region, namespace, name, dimensions, unit, latest_ms)
+VALUES (:account, :region, :namespace, :name, :dimensions, :unit, :at_ms) RETURNING id;
+
+-- name: tell_metric
+-- Note the latest minute of a metric.
+UPDATE metric_names SET latest_ms = max(latest_ms, :at_ms) WHERE id = :id;
+
+-- name: point
+-- One point.
+SELECT at_ms, samples, total, least, most, spread FROM metric_points
+WHERE metric = :metric AND period_ms = :period_ms AND at_ms = :at_ms;
+
+-- name: points_between
+-- A metric's points of one resolution.
+SELECT at_ms, samples, total, least, most, spread FROM metric_points
+WHERE metric = :metric AND period_ms = :period_ms AND at_ms >= :start_ms AND at_ms < :end_ms
+ORDER BY at_ms LIMIT :limit;
+
+-- name: set_point
+-- Store a point: metric, period_ms, at_ms, samples, total, least, most, spread.
+INSERT OR REPLACE INTO metric_points
+VALUES (:metric, :period_ms, :at_ms, :samples, :total, :least, :most, :spread);
+
+-- name: forget_points
+-- Remove a metric's points of one resolution before an instant.
+DELETE FROM metric_points WHERE metric = :metric AND period_ms = :period_ms AND at_ms < :before_ms;
+
+-- name: forget_metric
+-- Let go of a metric of which nothing is left.
+DELETE FROM metric_names WHERE id = :id AND NOT EXISTS (SELECT 1 FROM metric_points WHERE metric = :id);
+
+-- name: all_metrics_of
+-- All metrics of an account.
+SELECT id FROM metric_names WHERE account = :account;
+
+-- name: drop_points
+-- Remove all points of a metric.
+DELETE FROM metric_points WHERE metric = :id;
+
+-- name: drop_metric
+-- Remove a metric.
+DELETE FROM metric_names WHERE id = :id;

@@ -106,12 +106,17 @@ class Number(NamedTuple):
 
 
 class Set(NamedTuple):
-    """Samples of a metric, of which only this is known (AWS: a statistic set)."""
+    """Samples of a metric, of which only this is known (AWS: a statistic set).
 
-    samples: int
+    spread: what the samples are, as (value, how many) in order of value; None when that is not
+    known, and when the other fields say it (one sample, or samples that are all alike).
+    """
+
+    samples: float
     total: float
     least: float
     most: float
+    spread: tuple[tuple[float, float], ...] | None = None
 
 
 class Point(NamedTuple):
@@ -129,6 +134,30 @@ class Metric(NamedTuple):
     unit: str
     column: str  # of metric_minutes, and the key in a roll's sets
     kind: str = "every"  # the queues that have it: every, sized, fifo or fair
+
+
+class Named(NamedTuple):
+    """A metric by namespace, name, dimensions and unit: of functions, or a client's own."""
+
+    id: int
+    account: str
+    region: str
+    namespace: str
+    name: str
+    dimensions: str  # JSON: [[name, value], …] in order of name
+    unit: str
+    latest_ms: int
+
+
+class SetRow(NamedTuple):
+    """A point of such a metric, as it is stored."""
+
+    at_ms: int
+    samples: float
+    total: float
+    least: float
+    most: float
+    spread: str | None  # JSON
 
 
 SIZE = "size"

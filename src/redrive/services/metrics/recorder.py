@@ -1,9 +1,13 @@
 """The worker that records all queues once a minute, and rolls up what has grown old once an hour.
 
     wait ──minute over──> measure ──> record ──> (forget retired) ──┬─ more queues ──> measure
-      ^                                                             └─> roll up, when due ──> wait
+      ^                                                             └─> gathered, until there is
+      └───── roll up, when due <──────────────────────────────────────  nothing more <──┘
 
-All state is in rows: a crash anywhere in a walk costs nothing, since what is recorded is what the
+Queues: all state is in rows. Functions and mappings: what `gatherer` has counted in memory, which a
+crash takes along.
+
+A crash anywhere in a walk over queues costs nothing, since what is recorded is what the
 counters have grown by since they were recorded last. What an earlier process counted and did not
 record belongs to the minute in which it wrote last; the gauges of that minute nobody knows any
 more, as when the machine slept.
@@ -15,10 +19,14 @@ from typing import Any
 
 from redrive.core.effects import Call, Caller, Params, Reply, Step
 from redrive.core.time import HOUR_MS, MINUTE_MS, SECOND_MS, Millis
+from redrive.services.metrics.gatherer import Gatherer
 from redrive.services.metrics.rules import minute_of
 
 _PAUSE_MS = 5
 """Between two steps of rolling up, so that requests go first."""
+
+_GATHERED_MAX = 500
+"""Metrics written in one transaction: some ten milliseconds."""
 
 
 class Recorder:
@@ -26,8 +34,9 @@ class Recorder:
 
     name = "recorder"
 
-    def __init__(self, caller: Caller, floor_ms: Millis) -> None:
+    def __init__(self, caller: Caller, floor_ms: Millis, gatherer: Gatherer | None = None) -> None:
         self._caller = caller
+        self._gatherer = gatherer
         self._due_ms = Millis(minute_of(floor_ms) + MINUTE_MS)
         self._roll_ms = Millis(0)  # when to roll up next
         self._is_asking = False
@@ -61,6 +70,8 @@ class Recorder:
             return self._recorded(now_ms)
         if reply_to == "forget":
             return self._go_on(now_ms)
+        if reply_to == "gather":
+            return self._gather(now_ms)
         return self._rolled(reply.result, now_ms)
 
     def drain(self, now_ms: Millis) -> Step:
@@ -99,6 +110,16 @@ class Recorder:
         if self._measured["More"]:
             self._after = self._measured["UpTo"]
             return self._measure()
+        if self._gatherer is not None:
+            self._gatherer.sample(now_ms)
+        return self._gather(now_ms)
+
+    def _gather(self, now_ms: Millis) -> Step:
+        if self._gatherer is not None:
+            taken = self._gatherer.take(now_ms, _GATHERED_MAX, is_last=self._is_draining)
+            if taken:
+                params = {"Points": taken}
+                return self._ask(self._call("cloudwatch", "RecordGathered", params, "gather"))
         if self._is_draining:
             return Step()
         self._due_ms = Millis(minute_of(now_ms) + MINUTE_MS)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from redrive.services.metrics.families import Family
+from redrive.services.metrics.gatherer import Gatherer
 
 
 class Gauges(NamedTuple):
@@ -19,7 +23,8 @@ class Metrics:
 
     gauges holds, by queue id, what the latest measurement of all queues has found; `fresh` is that
     of the one under way. squeeze is how often the ages of points are halved for want of room;
-    is_full tells whether that was not enough yet.
+    is_full tells whether that was not enough yet. gatherer is what is counted in memory; families
+    make the figures of Prometheus' page beyond those of queues, of one account or (None) of all.
     """
 
     def __init__(self) -> None:
@@ -27,3 +32,5 @@ class Metrics:
         self.fresh: dict[int, Gauges] = {}
         self.squeeze = 0
         self.is_full = False
+        self.gatherer = Gatherer()
+        self.families: list[Callable[[str | None], list[Family]]] = []

@@ -9,6 +9,7 @@ import orjson
 
 from redrive.core.time import DAY_MS, HOUR_MS, MINUTE_MS
 from redrive.services.metrics.model import METRICS, SIZE, Mark, Minute, Set
+from redrive.services.metrics.spreads import join_spreads
 
 FIVE_MS = 5 * MINUTE_MS
 
@@ -179,11 +180,15 @@ def sets_of(minute: Minute) -> Sets:
 
 def join(one: Set, other: Set) -> Set:
     """Return the set of both sets' samples."""
+    spread = None
+    if one.spread is not None or other.spread is not None:
+        spread = join_spreads(one, other)
     return Set(
         one.samples + other.samples,
         one.total + other.total,
         min(one.least, other.least),
         max(one.most, other.most),
+        spread,
     )
 
 
@@ -206,7 +211,7 @@ def roll_up(points: Iterable[tuple[int, Sets]], period_ms: int) -> dict[int, Set
 
 def write_sets(sets: Sets) -> str:
     """Return sets as the text of a row."""
-    return orjson.dumps({column: list(one) for column, one in sets.items()}).decode()
+    return orjson.dumps({column: list(one[:4]) for column, one in sets.items()}).decode()
 
 
 def read_sets(text: str) -> Sets:

@@ -1,8 +1,9 @@
 """Statistics over points: periods, sums, percentiles. Pure.
 
-A period's points are joined into one set. Percentiles need the samples themselves: they are known
-for minutes, where each metric has one sample but for SentMessageSize, and for sets whose samples
-are all alike. Where they are not known there is no datapoint, as with CloudWatch's statistic sets.
+A period's points are joined into one set. Percentiles need the samples themselves. They are known
+for minutes of queues, where each metric has one sample but for SentMessageSize, for sets whose
+samples are all alike, and for those that have kept them (`spreads`). Where they are not known there
+is no datapoint, as with CloudWatch's statistic sets.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from redrive.core.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from redrive.services.metrics.model import Point, Set
 from redrive.services.metrics.rules import FIVE_MS, FIVES_AGE_MS, MINUTES_AGE_MS, join
+from redrive.services.metrics.spreads import samples_of
 
 SIMPLE = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
@@ -62,10 +64,11 @@ def percentile(sets: Sequence[Set], share: float) -> float | None:
     None when samples are not known. AWS: CloudWatch User Guide, "CloudWatch statistics
     definitions" (for which sets there is a percentile); the nearest rank is a guess.
     """
-    if any(one.samples > 1 and one.least != one.most for one in sets):
+    known = [samples_of(one) for one in sets]
+    ordered = sorted(pair for pairs in known if pairs is not None for pair in pairs)
+    if None in known or not ordered:
         return None
-    ordered = sorted((one.least, one.samples) for one in sets)
-    rank = max(1, ceil(share / 100 * sum(count for _value, count in ordered)))
+    rank: float = max(1, ceil(share / 100 * sum(count for _value, count in ordered)))
     for value, count in ordered:
         rank -= count
         if rank <= 0:

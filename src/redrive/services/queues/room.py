@@ -31,6 +31,7 @@ class Recent(NamedTuple):
     receive_ms: int
     deleted_ms: int
     request_id: str | None  # of the invocation that processed it, when a mapping did
+    reason: str | None = None  # filtered: by a mapping whose filters it does not match
 
 
 Buried = Callable[[Tx, Mapping[str, Any]], None]

@@ -14,7 +14,7 @@ from typing import cast
 from redrive.services.stacks.intrinsics import INVALID, function_name
 from redrive.services.stacks.model import Json, Path
 from redrive.services.stacks.parameters import as_text
-from redrive.services.stacks.resources import Property, Shape
+from redrive.services.stacks.properties import Property, Shape
 from redrive.services.stacks.template import suggest, unknown
 
 LOCAL_BUCKET = "redrive-local"
@@ -78,6 +78,22 @@ def _integer(value: Json, *_: object) -> Json:
         return int(value)
     except ValueError:
         return None
+
+
+def _number(value: Json, *_: object) -> Json:
+    if isinstance(value, bool | dict | list):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _pattern(value: Json, *_: object) -> Json:
+    """Return a filter's pattern as its text, also where it was written as an object."""
+    if isinstance(value, dict):
+        return json.dumps(value, separators=(",", ":"))
+    return None if isinstance(value, list) else as_text(value)
 
 
 def _boolean(value: Json, *_: object) -> Json:
@@ -148,6 +164,8 @@ def _code(value: Json, rule: Property, path: Path, report: Report, name: str) ->
 _FORMS: dict[str, Callable[[Json, Property, Path, Report, str], Json]] = {
     "string": _string,
     "integer": _integer,
+    "number": _number,
+    "pattern": _pattern,
     "boolean": _boolean,
     "json": _json,
     "object": _object,
@@ -159,6 +177,8 @@ _FORMS: dict[str, Callable[[Json, Property, Path, Report, str], Json]] = {
 _WANTED = {
     "string": "a string",
     "integer": "a whole number",
+    "number": "a number",
+    "pattern": "a pattern, or its text",
     "boolean": "true or false",
     "json": "an object",
     "object": "an object",

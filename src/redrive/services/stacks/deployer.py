@@ -166,7 +166,8 @@ class Deployer:
             return self._end(run, key, now_ms)
         request = work.requests[len(work.replies)]
         to = (run.row.id, "request", key)
-        return [Call(request.service, request.operation, request.params, run.caller, to)]
+        params = request.filled(work.replies)
+        return [Call(request.service, request.operation, params, run.caller, to)]
 
     def _answered(self, run: _Run, key: str, reply: Reply, now_ms: Millis) -> list[Call]:
         work = run.works[key]

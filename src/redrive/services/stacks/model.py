@@ -7,7 +7,7 @@ resolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -145,8 +145,16 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
+class FromReply:
+    """A parameter's value that is not known yet: a member of the reply to an earlier request."""
+
+    request: int  # counted from 0, within the action
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One AWS operation to ask of the registry.
+    """One AWS operation to ask of the registry. A parameter may be a FromReply.
 
     A reply with an error whose code is in `gone` counts as success. One whose code is in `exists`
     is answered by making the requests of `instead` (the last of them stands for this one's result).
@@ -158,6 +166,13 @@ class Request:
     gone: tuple[str, ...] = ()
     exists: tuple[str, ...] = ()
     instead: tuple[Request, ...] = ()
+
+    def filled(self, replies: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return the parameters, with what they take from the replies so far."""
+        return {
+            name: replies[value.request][value.member] if isinstance(value, FromReply) else value
+            for name, value in self.params.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

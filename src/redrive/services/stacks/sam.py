@@ -32,15 +32,22 @@ class _Session:
         self.region_name = region
 
 
-def expand_document(document: Document, parameters: Mapping[str, str], region: str) -> Document:
+def expand_document(
+    document: Document,
+    parameters: Mapping[str, str],
+    region: str,
+    hashes: Mapping[str, str] | None = None,
+) -> Document:
     """Return a SAM document as a plain CloudFormation document that keeps its lines.
+
+    hashes: see `serverless.hide_local_code`.
 
     Raises TemplateError with all that is not supported or not understood, by logical id and line.
     """
     if problems := check_serverless(document):
         raise TemplateError(problems)
     try:
-        body = expand(document.body, parameters, region)
+        body = expand(document.body, parameters, region, hashes)
     except TemplateError as error:
         raise TemplateError(
             document.problem(
@@ -53,7 +60,10 @@ def expand_document(document: Document, parameters: Mapping[str, str], region: s
 
 
 def expand(
-    template: Mapping[str, Json], parameters: Mapping[str, str], region: str
+    template: Mapping[str, Json],
+    parameters: Mapping[str, str],
+    region: str,
+    hashes: Mapping[str, str] | None = None,
 ) -> dict[str, Json]:
     """Return the CloudFormation template that a SAM template means. Works without account or
     network.
@@ -61,7 +71,7 @@ def expand(
     Local code paths come out as `Code: <path>`. Raises TemplateError; its problems have paths, no
     lines.
     """
-    hidden = hide_local_code(template)
+    hidden = hide_local_code(template, hashes)
     translator = Translator(None, Parser(), boto_session=_Session(region))
     try:
         expanded: dict[str, Any] = translator.translate(

@@ -14,22 +14,28 @@ from collections.abc import Iterator, Mapping
 
 from redrive.services.stacks.checks import LOCAL_BUCKET
 from redrive.services.stacks.model import Json, Path, Problem
-from redrive.services.stacks.resources import NO_VERSIONS
 from redrive.services.stacks.template import Document, unknown
 
 FUNCTION = "AWS::Serverless::Function"
+LAYER = "AWS::Serverless::LayerVersion"
 PROPERTIES = [
     "Architectures",
     "AssumeRolePolicyDocument",
+    "AutoPublishAlias",
+    "AutoPublishAliasAllProperties",
+    "AutoPublishCodeSha256",
     "CodeSigningConfigArn",
     "CodeUri",
     "DeadLetterQueue",
+    "DeploymentPreference",
     "Description",
     "Environment",
     "EphemeralStorage",
+    "EventInvokeConfig",
     "Events",
     "FileSystemConfigs",
     "FunctionName",
+    "FunctionUrlConfig",
     "Handler",
     "InlineCode",
     "KmsKeyArn",
@@ -40,6 +46,7 @@ PROPERTIES = [
     "PermissionsBoundary",
     "Policies",
     "PropagateTags",
+    "ProvisionedConcurrencyConfig",
     "RecursiveLoop",
     "ReservedConcurrentExecutions",
     "Role",
@@ -51,27 +58,29 @@ PROPERTIES = [
     "Tags",
     "Timeout",
     "Tracing",
+    "VersionDeletionPolicy",
+    "VersionDescription",
     "VpcConfig",
 ]
 REFUSED: Mapping[str, str] = {
-    "AutoPublishAlias": NO_VERSIONS,
-    "AutoPublishAliasAllProperties": NO_VERSIONS,
-    "AutoPublishCodeSha256": NO_VERSIONS,
     "CapacityProviderConfig": "managed instances are not supported",
-    "DeploymentPreference": NO_VERSIONS,
     "DurableConfig": "durable functions are not supported",
-    "EventInvokeConfig": "asynchronous calls are not configured by templates yet",
     "FunctionScalingConfig": "managed instances are not supported",
-    "FunctionUrlConfig": "function URLs are not supported yet",
     "ImageConfig": "container images are not run here",
     "ImageUri": "container images are not run here: give a CodeUri",
-    "ProvisionedConcurrencyConfig": NO_VERSIONS,
-    "PublishToLatestPublished": NO_VERSIONS,
+    "PublishToLatestPublished": "managed instances are not supported",
     "TenancyConfig": "tenant isolation is not supported",
-    "VersionDeletionPolicy": NO_VERSIONS,
-    "VersionDescription": NO_VERSIONS,
 }
+LABELS: Mapping[str, str] = {
+    "DeploymentPreference": "an alias moves at once: nothing here shifts traffic by and by",
+}
+"""Properties that are taken and change nothing, each with what a person is told."""
 EVENTS = ("SQS",)
+TYPES = (FUNCTION, LAYER)
+
+_SERVERLESS = "AWS::Serverless::"
+_PLACES = {FUNCTION: "CodeUri", LAYER: "ContentUri"}
+_EXPANDED_PLACES = {"AWS::Lambda::Function": "Code", "AWS::Lambda::LayerVersion": "Content"}
 
 
 def check_serverless(document: Document) -> list[Problem]:
@@ -92,8 +101,8 @@ def check_serverless(document: Document) -> list[Problem]:
                 problems.append(document.problem(message, (*path, "Events", name)))
     for name, resource in _object(document.body.get("Resources")).items():
         kind = resource.get("Type") if isinstance(resource, dict) else None
-        if isinstance(kind, str) and kind.startswith("AWS::Serverless::") and kind != FUNCTION:
-            message = unknown("resource type", kind, [FUNCTION])
+        if isinstance(kind, str) and kind.startswith(_SERVERLESS) and kind not in TYPES:
+            message = unknown("resource type", kind, TYPES)
             problems.append(document.problem(message, ("Resources", name, "Type")))
     return problems
 
@@ -108,14 +117,52 @@ def _functions(body: Mapping[str, Json]) -> Iterator[tuple[Path, dict[str, Json]
             yield ("Resources", name, "Properties"), _object(resource.get("Properties"))
 
 
-def hide_local_code(body: Mapping[str, Json]) -> dict[str, Json]:
-    """Return a copy of a SAM template in which every local CodeUri looks like a place in S3."""
+def label_notes(document: Document) -> list[str]:
+    """Return what a person should know of properties that change nothing."""
+    notes = []
+    for path, properties in _functions(document.body):
+        for name in sorted(LABELS.keys() & properties.keys()):
+            notes.append(str(document.problem(LABELS[name], (*path, name))))
+    return notes
+
+
+def hide_local_code(
+    body: Mapping[str, Json], hashes: Mapping[str, str] | None = None
+) -> dict[str, Json]:
+    """Return a copy of a SAM template in which every local place looks like one in S3.
+
+    hashes: of the content that lies there, by logical id. SAM names a published version, and a
+    layer, by its place, and so publishes another when the hash is another. Labels are left out.
+    """
     copied = copy.deepcopy(dict(body))
-    for _path, properties in _functions(copied):
-        place = properties.get("CodeUri")
-        if isinstance(place, str) and not place.startswith("s3://"):
-            properties["CodeUri"] = {"Bucket": LOCAL_BUCKET, "Key": place}
+    for path, properties in _functions(copied):
+        for name in LABELS.keys() & properties.keys():
+            del properties[name]
+        if path[0] == "Globals":
+            _hide(properties, "CodeUri", "")
+    for name, resource in _object(copied.get("Resources")).items():
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if kind in _PLACES:
+            properties = _object(resource.get("Properties"))
+            _hide(properties, _PLACES[kind], (hashes or {}).get(name, ""))
+            if hashes and kind == FUNCTION and "CodeUri" not in properties:
+                _inherit_place(copied, properties, hashes.get(name, ""))
     return copied
+
+
+def _hide(properties: dict[str, Json], name: str, content_hash: str) -> None:
+    place = properties.get(name)
+    if isinstance(place, str) and not place.startswith("s3://"):
+        properties[name] = {"Bucket": LOCAL_BUCKET, "Key": place}
+        if content_hash:
+            properties[name]["Version"] = content_hash
+
+
+def _inherit_place(body: dict[str, Json], properties: dict[str, Json], content_hash: str) -> None:
+    """Give a function whose CodeUri is the Globals' one of its own, since its hash is its own."""
+    shared = _object(_object(body.get("Globals")).get("Function")).get("CodeUri")
+    if isinstance(shared, dict) and shared.get("Bucket") == LOCAL_BUCKET:
+        properties["CodeUri"] = {**shared, **({"Version": content_hash} if content_hash else {})}
 
 
 def show_local_code(body: Mapping[str, Json]) -> dict[str, Json]:
@@ -123,9 +170,10 @@ def show_local_code(body: Mapping[str, Json]) -> dict[str, Json]:
     copied = copy.deepcopy(dict(body))
     for resource in _object(copied.get("Resources")).values():
         properties = _object(resource.get("Properties") if isinstance(resource, dict) else None)
-        code = properties.get("Code")
-        if isinstance(code, dict) and code.get("S3Bucket") == LOCAL_BUCKET:
-            properties["Code"] = code["S3Key"]
+        for name in _EXPANDED_PLACES.values():
+            code = properties.get(name)
+            if isinstance(code, dict) and code.get("S3Bucket") == LOCAL_BUCKET:
+                properties[name] = code["S3Key"]
     return copied
 
 
@@ -140,13 +188,14 @@ def expanded_document(source: Document, body: Mapping[str, Json]) -> Document:
 def origin(source: Document, generated: str) -> Path:
     """Return where in the source a resource of the expansion comes from, itself when it is there.
 
-    A generated resource belongs to the function whose logical id its own begins with, the longest
-    one (OrdersConsumerRole to OrdersConsumer, not to Orders); a mapping belongs to its event.
+    A generated resource belongs to the function or layer whose logical id its own begins with, the
+    longest one (OrdersConsumerRole to OrdersConsumer, not to Orders); a mapping belongs to its
+    event.
     """
     functions = {
-        path[1]: properties
-        for path, properties in _functions(source.body)
-        if path[0] == "Resources"
+        name: _object(resource.get("Properties"))
+        for name, resource in _object(source.body.get("Resources")).items()
+        if isinstance(resource, dict) and resource.get("Type") in TYPES
     }
     owners = [owner for owner in map(str, functions) if generated.startswith(owner)]
     if generated in _object(source.body.get("Resources")) or not owners:
@@ -159,13 +208,13 @@ def origin(source: Document, generated: str) -> Path:
 
 
 def local_code(body: Mapping[str, Json]) -> dict[str, str]:
-    """Return the local path of each function's code as the template gives it, by logical id."""
+    """Return the local path of each function's and layer's code as the template gives it."""
     found = {}
     for name, resource in _object(body.get("Resources")).items():
-        if isinstance(resource, dict) and resource.get("Type") == "AWS::Lambda::Function":
-            code = _object(resource.get("Properties")).get("Code")
-            if isinstance(code, str):
-                found[name] = code
+        place = _EXPANDED_PLACES.get(resource.get("Type")) if isinstance(resource, dict) else None
+        code = _object(resource.get("Properties")).get(place) if place else None
+        if isinstance(code, str):
+            found[name] = code
     return found
 
 

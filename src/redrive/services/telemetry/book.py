@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from redrive.services.telemetry.model import Aged, Line, Number
-from redrive.services.telemetry.rules import REAP_ROWS_MAX, ROW_BYTES, plan_reaping
+import orjson
+
+from redrive.services.telemetry.archive import Archive, Entry
+from redrive.services.telemetry.model import Line, Number
+from redrive.services.telemetry.rules import OWN_STREAM, group_name
 from redrive.store.sidefile import SideFile
 from redrive.store.statements import load_statements
 
@@ -17,34 +20,44 @@ Row = tuple[str, str, str, str, str, int, str]
 
 
 class LogBook:
-    """The file of function logs. lost_bytes counts what could not be written."""
+    """The file of function logs. lost_bytes counts what could not be written.
+
+    archive is the same file as CloudWatch Logs sees it.
+    """
 
     def __init__(self, path: str) -> None:
         """Open or create the file. Raises SchemaTooNew, StoreFailed when there can be none."""
         self._file = SideFile(path, load_statements((_STATEMENTS,))[0])
+        self.archive = Archive(self._file)
         self.lost_bytes = 0
 
     def write(self, rows: Sequence[Row]) -> bool:
         """Write a batch; tell whether it is in the file. A batch that is not is lost."""
-        sizes = [len(row[-1].encode("utf-8", "replace")) + ROW_BYTES for row in rows]
-        full = [(*row[:-1], size, row[-1]) for row, size in zip(rows, sizes, strict=True)]
+        sizes = 0
         with self._file.group() as done:
-            self._file.run_many("add", full)
-            self._file.run("grow", bytes=sum(sizes))
+            entries = [
+                Entry(
+                    self.archive.place(
+                        account, region, group_name(function), stream or OWN_STREAM, at_ms
+                    ),
+                    request_id,
+                    at_ms,
+                    False,
+                    text,
+                )
+                for account, region, function, stream, request_id, at_ms, text in rows
+            ]
+            sizes = self.archive.write(entries, max(row[5] for row in rows))
         if not done:
-            self.lost_bytes += sum(sizes)
+            self.archive.forget_places()
+            self.lost_bytes += sizes or sum(len(row[-1]) for row in rows)
         return bool(done)
 
     def reap(self, now_ms: int) -> bool:
         """Forget a bounded number of rows that are too old or too many; tell whether more are."""
         more = False
         with self._file.group():
-            oldest = list(self._file.rows(Aged, "oldest", limit=REAP_ROWS_MAX))
-            reaping = plan_reaping(oldest, self.size_bytes, now_ms)
-            if reaping.up_to_id:
-                self._file.run("forget", id=reaping.up_to_id)
-                self._file.run("grow", bytes=-reaping.bytes)
-            more = reaping.more
+            more = self.archive.reap(now_ms, self.size_bytes)
         self._file.give_back()
         return more
 
@@ -53,38 +66,43 @@ class LogBook:
         """What all rows count for."""
         return self._number("size")
 
-    def tail(self, account: str, region: str, name: str, request_id: str, limit: int) -> list[Line]:
-        """Return a function's latest pieces, oldest first."""
-        found = self._file.rows(
-            Line,
-            "tail",
-            account=account,
-            region=region,
-            function_name=name,
-            request_id=request_id,
-            limit=limit,
-        )
-        return list(found)[::-1]
-
-    def since(
-        self, account: str, region: str, name: str, request_id: str, after: int, limit: int
+    def tail(
+        self, account: str, region: str, names: Sequence[str], request_id: str, since_ms: int
     ) -> Iterator[Line]:
-        """Yield a function's pieces after a cursor, in order."""
+        """Yield functions' pieces since an instant, the latest first; those of all without names.
+
+        request_id: only of this invocation, unless it is "".
+        """
         return self._file.rows(
             Line,
-            "since",
+            "tail" if len(names) == 1 else "tail_of_all",
             account=account,
             region=region,
-            function_name=name,
+            request_id=request_id,
+            since_ms=since_ms,
+            limit=-1,
+            **_named(names),
+        )
+
+    def since(
+        self,
+        account: str,
+        region: str,
+        names: Sequence[str],
+        request_id: str,
+        after: int,
+        limit: int,
+    ) -> Iterator[Line]:
+        """Yield functions' pieces after a cursor, in order; those of all without names."""
+        return self._file.rows(
+            Line,
+            "since" if len(names) == 1 else "since_of_all",
+            account=account,
+            region=region,
             request_id=request_id,
             after=after,
             limit=limit,
-        )
-
-    def since_of_all(self, account: str, region: str, after: int, limit: int) -> Iterator[Line]:
-        """Yield the pieces of all functions of an account after a cursor, in order."""
-        return self._file.rows(
-            Line, "since_of_all", account=account, region=region, after=after, limit=limit
+            **_named(names),
         )
 
     def last(self) -> int:
@@ -97,3 +115,9 @@ class LogBook:
 
     def _number(self, statement: str) -> int:
         return sum(number.value for number in self._file.rows(Number, statement))
+
+
+def _named(names: Sequence[str]) -> dict[str, str]:
+    if len(names) == 1:
+        return {"name": group_name(names[0])}
+    return {"names": orjson.dumps(list(names)).decode()}

@@ -1,4 +1,4 @@
-"""The values of the telemetry service: pieces of logs, live events.
+"""The values of the telemetry service: pieces of logs, their groups and streams, live events.
 
 Both are for people: they may be dropped under a flood or lost in a crash, and nothing that Redrive
 decides depends on them.
@@ -72,8 +72,50 @@ class Aged(NamedTuple):
     """What the reaper must know of a row."""
 
     id: int
+    group: int
     at_ms: int
     bytes: int
+
+
+class Group(NamedTuple):
+    """A log group. Its name is unique in its account and region."""
+
+    id: int
+    account: str
+    region: str
+    name: str
+    function_name: str  # of /aws/lambda/<name>; "" for other groups
+    created_ms: int
+    retention_days: int | None  # None: no policy
+    log_class: str
+    key_id: str | None
+    is_protected: int
+    tags: str  # JSON
+    bytes: int
+
+
+class Stream(NamedTuple):
+    """A log stream: of a function, one environment's. Without events the last three are None."""
+
+    id: int
+    group: int
+    name: str
+    created_ms: int
+    first_ms: int | None
+    last_ms: int | None
+    ingested_ms: int | None
+
+
+class Piece(NamedTuple):
+    """A row as readers of events need it."""
+
+    id: int
+    stream: int
+    stream_name: str
+    at_ms: int
+    ingested_ms: int
+    is_event: int  # 1: the text is one event; 0: each of its lines is one
+    text: str
 
 
 class Number(NamedTuple):

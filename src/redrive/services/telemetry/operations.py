@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from redrive.core.effects import Context, Params, Result, Wait
@@ -16,32 +17,40 @@ from redrive.store.store import Tx
 
 
 def read_logs(room: Telemetry, tx: Tx, params: Params, context: Context) -> Result | Wait:
-    """Return what a function wrote, in the order of writing.
+    """Return what functions wrote, in the order of writing: one, several or, unnamed, all.
 
-    Without a Cursor its latest pieces, with one what came after it; when there is nothing and
-    WaitSeconds is given, wait for it. The Cursor of the answer continues it.
+    Without a Cursor the latest pieces (since SinceMs when it is given); with one what came after
+    it, and when there is nothing and WaitSeconds is given, wait for it. The Cursor of the answer
+    continues it. Containing leaves only the lines that hold a text, whatever its case.
     """
     del tx
     account, region = context.caller.account, context.caller.region
-    name = rules.short_name(params["FunctionName"])
+    names = _names(params)
     request_id = params.get("RequestId") or ""
     limit = min(max(1, params.get("Limit", 100)), rules.LINES_MAX)
+    wanted = (params.get("Containing") or "").casefold()
     room.flush_all(context.now_ms)
     after = _number(params.get("Cursor"))
     if after is None:
         after = room.book.last()
-        lines = room.book.tail(account, region, name, request_id, limit)
+        latest = room.book.tail(account, region, names, request_id, params.get("SinceMs", 0))
+        lines = rules.latest(islice(latest, rules.LOOKED_MAX), limit, wanted)
         cursor = max(after, lines[-1].id) if lines else after
     else:
-        lines = rules.within_answer(
-            room.book.since(account, region, name, request_id, after, limit)
+        found = rules.within_answer(
+            room.book.since(account, region, names, request_id, after, limit)
         )
-        cursor = lines[-1].id if lines else after
-    if not lines and "Cursor" in params:
-        wait = _wait(params, context)
+        cursor = found[-1].id if found else after
+        lines = [cut for line in found if (cut := rules.holding(line, wanted)) is not None]
+        wait = None if found else _wait(params, context)
         if wait is not None:
             return wait
     return {"Logs": [_shown(line) for line in lines], "Cursor": str(cursor)}
+
+
+def _names(params: Params) -> list[str]:
+    given = [*params.get("FunctionNames", ()), params.get("FunctionName")]
+    return list(dict.fromkeys(rules.short_name(name) for name in given if name))
 
 
 def read_events(room: Telemetry, tx: Tx, params: Params, context: Context) -> Result | Wait:
@@ -63,7 +72,7 @@ def read_events(room: Telemetry, tx: Tx, params: Params, context: Context) -> Re
     if log_after is not None:
         room.flush_all(context.now_ms)
         lines = rules.within_answer(
-            room.book.since_of_all(account, region, log_after, rules.LINES_MAX)
+            room.book.since(account, region, (), "", log_after, rules.LINES_MAX)
         )
     if not events and not lines:
         wait = _wait(params, context)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from redrive.core.time import DAY_MS, MINUTE_MS
@@ -22,27 +23,53 @@ ROW_BYTES = 200  # what a row costs beside its text
 EVENTS_MAX = 10_000
 ANSWER_BYTES_MAX = 1 << 20  # of one answer's texts; the cursor leads to the rest
 LINES_MAX = 1_000
+LOOKED_MAX = 20_000  # pieces in which a text is looked for
 EVENTS_LIMIT_MAX = 1_000
 WAIT_MS_MAX = 20_000
 
 
+REAP_GROUPS_MAX = 50  # looked at in one step; most have nothing that is too old
+GROUP_PREFIX = "/aws/lambda/"
+OWN_STREAM = "redrive"  # where the platform's own words about a function's log stand
+
+
 class Reaping(NamedTuple):
-    """Rows to forget: all up to and with up_to_id (0: none), bytes in all; more: look again."""
+    """What to forget: so many of the rows that were looked at, from the first; 0: none."""
 
-    up_to_id: int
+    rows: int
     bytes: int
-    more: bool
 
 
-def plan_reaping(oldest: Sequence[Aged], total_bytes: int, now_ms: int) -> Reaping:
-    """Forget what is too old, and the oldest while all of them together are too large."""
-    up_to_id = freed = 0
+def plan_squeeze(oldest: Iterable[Aged], total_bytes: int) -> Reaping:
+    """Forget the oldest rows of all while all of them together are too large."""
+    count = freed = 0
     for row in oldest:
-        is_old = row.at_ms <= now_ms - LOG_AGE_MS_MAX
-        if not is_old and total_bytes - freed <= LOG_BYTES_MAX:
-            return Reaping(up_to_id, freed, more=False)
-        up_to_id, freed = row.id, freed + row.bytes
-    return Reaping(up_to_id, freed, more=len(oldest) == REAP_ROWS_MAX)
+        if total_bytes - freed <= LOG_BYTES_MAX or count == REAP_ROWS_MAX:
+            break
+        count, freed = count + 1, freed + row.bytes
+    return Reaping(count, freed)
+
+
+def plan_expiry(oldest: Iterable[Aged], before_ms: int) -> Reaping:
+    """Forget what lies at or before an instant, of rows in order of time, a bounded number."""
+    count = freed = 0
+    for row in oldest:
+        if row.at_ms > before_ms or count == REAP_ROWS_MAX:
+            break
+        count, freed = count + 1, freed + row.bytes
+    return Reaping(count, freed)
+
+
+def group_name(function_name: str) -> str:
+    """Return the log group of a function. AWS: Lambda Developer Guide, "Sending Lambda function
+    logs to CloudWatch Logs".
+    """
+    return GROUP_PREFIX + function_name
+
+
+def function_of(group: str) -> str:
+    """Return the function whose log group this is by its name, or ""."""
+    return group.removeprefix(GROUP_PREFIX) if group.startswith(GROUP_PREFIX) else ""
 
 
 def within_answer(lines: Iterable[Line]) -> list[Line]:
@@ -55,6 +82,20 @@ def within_answer(lines: Iterable[Line]) -> list[Line]:
             break
         found.append(line)
     return found
+
+
+def holding(line: Line, wanted: str) -> Line | None:
+    """Return a piece with only the lines that hold a text, in lower case; None when none does."""
+    if not wanted:
+        return line
+    kept = [one for one in line.text.splitlines(keepends=True) if wanted in one.casefold()]
+    return line._replace(text="".join(kept)) if kept else None
+
+
+def latest(lines: Iterable[Line], limit: int, wanted: str) -> list[Line]:
+    """Return, oldest first, the latest pieces that hold a text, as many as fit into an answer."""
+    found = (cut for line in lines if (cut := holding(line, wanted)) is not None)
+    return within_answer(islice(found, limit))[::-1]
 
 
 def wait_ms(wait_s: float | None) -> int:

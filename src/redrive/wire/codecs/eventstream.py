@@ -2,8 +2,8 @@
 
     total length | headers length | CRC of those | headers | payload | CRC of all before
 
-The stream is written whole, as a body: events are known when the answer is. AWS: Smithy, "Amazon
-Event Stream Specification".
+What is written is a run of messages: a whole answer, or what the shell sends of one piece by piece.
+AWS: Smithy, "Amazon Event Stream Specification".
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import Any
 
 from redrive.wire.codecs.codec import BodyWriter, Codec
 from redrive.wire.model import Member, Model, Operation, Shape
+
+TYPE = "application/vnd.amazon.eventstream"
+"""The Content-Type of such an answer."""
 
 _STRING = 7  # the header type of text
 

@@ -293,7 +293,7 @@ def test_events_grow_old(rig: Rig, post: Post) -> None:
         (
             "PutFunctionConcurrency",
             {"ReservedConcurrentExecutions": 0},
-            "ReservedConcurrencyIsZero",
+            "ZeroReservedConcurrency",
         ),
     ],
 )

@@ -128,9 +128,9 @@ def test_members_are_kept(rig: Rig) -> None:
             "PackageType Image is not supported by this server. Use a Zip package.",
         ),
         (
-            {"Layers": ["arn:aws:lambda:us-east-1:1:layer:l:1"]},
+            {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]},
             "InvalidParameterValueException",
-            "Layer version arn:aws:lambda:us-east-1:1:layer:l:1 does not exist.",
+            "Layer version arn:aws:lambda:us-east-1:000000000000:layer:l:1 does not exist.",
         ),
         (
             {"VpcConfig": {"SubnetIds": ["subnet-1"]}},
@@ -153,8 +153,8 @@ def test_members_are_kept(rig: Rig) -> None:
         (
             {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:1:q"}},
             "InvalidParameterValueException",
-            "DeadLetterConfig is not supported by this server. "
-            "Asynchronous events have no dead-letter target yet.",
+            "arn:aws:sqs:us-east-1:1:q cannot be delivered to: this server has no service sqs. "
+            "It delivers to: nothing.",
         ),
         (
             {"Architectures": ["X86_64"]},
@@ -223,6 +223,8 @@ def test_every_member_is_looked_at() -> None:
         "UpdateFunctionCode",
         "UpdateFunctionConfiguration",
         "Invoke",
+        "PutFunctionRecursionConfig",
+        "PutRuntimeManagementConfig",
     ):
         members |= set(model["shapes"][model["operations"][name]["input"]["shape"]]["members"])
     labelled = {label.member for label in LABELS}

@@ -10,7 +10,7 @@ from functions_rig import ACCOUNT, REGION, caller
 
 from redrive.core.errors import ServiceError
 from redrive.core.time import HOUR_MS
-from redrive.services.functions import rules
+from redrive.services.functions import event_rules, rules
 from redrive.services.functions.model import AsyncEvent, Target
 from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.payloads import check_payload, decode_client_context
@@ -205,28 +205,28 @@ def event(attempt: int = 0, throttles: int = 0) -> AsyncEvent:
 @pytest.mark.parametrize(
     ("before", "outcome", "now_ms", "after"),
     [
-        (event(), "success", 5, rules.Over(None)),
-        (event(), "function-error", 1_000, rules.Again(61_000, 1, 0)),
-        (event(1), "function-error", 61_000, rules.Again(181_000, 2, 0)),
-        (event(2), "function-error", 181_000, rules.Over("RetriesExhausted")),
-        (event(), "throttled", 0, rules.Again(1_000, 0, 1)),
-        (event(0, 3), "throttled", 10_000, rules.Again(18_000, 0, 4)),
-        (event(0, 60), "throttled", 0, rules.Again(300_000, 0, 61)),
-        (event(1, 1), "unavailable", 0, rules.Again(2_000, 1, 2)),
-        (event(0, 2), "function-error", 0, rules.Again(60_000, 1, 0)),
-        (event(0, 9), "throttled", 6 * HOUR_MS, rules.Over("EventAgeExceeded")),
-        (event(0, 9), "throttled", 6 * HOUR_MS - 300_000, rules.Again(6 * HOUR_MS, 0, 10)),
+        (event(), "success", 5, event_rules.Over(None)),
+        (event(), "function-error", 1_000, event_rules.Again(61_000, 1, 0)),
+        (event(1), "function-error", 61_000, event_rules.Again(181_000, 2, 0)),
+        (event(2), "function-error", 181_000, event_rules.Over("RetriesExhausted")),
+        (event(), "throttled", 0, event_rules.Again(1_000, 0, 1)),
+        (event(0, 3), "throttled", 10_000, event_rules.Again(18_000, 0, 4)),
+        (event(0, 60), "throttled", 0, event_rules.Again(300_000, 0, 61)),
+        (event(1, 1), "unavailable", 0, event_rules.Again(2_000, 1, 2)),
+        (event(0, 2), "function-error", 0, event_rules.Again(60_000, 1, 0)),
+        (event(0, 9), "throttled", 6 * HOUR_MS, event_rules.Over("EventAgeExceeded")),
+        (event(0, 9), "throttled", 6 * HOUR_MS - 300_000, event_rules.Again(6 * HOUR_MS, 0, 10)),
     ],
 )
 def test_event_settlement(
     before: AsyncEvent,
-    outcome: rules.Outcome,
+    outcome: event_rules.Outcome,
     now_ms: int,
-    after: rules.Again | rules.Over,
+    after: event_rules.Again | event_rules.Over,
 ) -> None:
     """Errors are retried after one and two minutes, throttles with back-off, for at most six
     hours."""
-    assert rules.settle_event(before, outcome, now_ms) == after
+    assert event_rules.settle_event(before, outcome, now_ms) == after
 
 
 _EXPECTED = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"

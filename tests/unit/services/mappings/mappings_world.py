@@ -23,6 +23,7 @@ from redrive.services.functions.room import Functions
 from redrive.services.mappings import operations as mappings
 from redrive.services.mappings.poller import Poller
 from redrive.services.mappings.room import Mappings
+from redrive.services.mappings.tally import Tally
 from redrive.services.queues import operations as queues
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
@@ -91,7 +92,8 @@ class SpiedRegistry(Registry):
 class World:
     """One server's worth of services in a directory."""
 
-    def __init__(self, folder: Path, now_ms: Millis = T0) -> None:
+    def __init__(self, folder: Path, now_ms: Millis = T0, tally: Tally | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         self.now_ms = now_ms
         self.scripts: dict[str, Callable[[Any], Ran | None]] = {}
         self.runs: list[Run] = []
@@ -112,7 +114,7 @@ class World:
             origin="http://127.0.0.1:4566",
             fault=self.faults.append,
         )
-        self.poller = Poller(CALLER, chance)
+        self.poller = Poller(CALLER, chance, tally)
         self.dispatch.post(self.poller)
         self.settle()
 

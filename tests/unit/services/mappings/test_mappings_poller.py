@@ -50,16 +50,15 @@ def test_an_idle_mapping_costs_one_long_poll_every_twenty_seconds(world: World) 
     world.ready()
     world.registry.asked.clear()
     world.pass_s(600)
-    assert {name for _service, name, _params in world.registry.asked} == {"ReceiveMessage"}
+    assert {name for _service, name, _params in world.registry.asked} == {"ReceiveRecords"}
     # Each is tried when it is made and when its time is over.
     assert len(world.registry.asked) == 2 * 30
     assert world.dispatch.waiting == 1
-    assert world.asked("ReceiveMessage")[-1] == {
+    assert world.asked("ReceiveRecords")[-1] == {
         "QueueUrl": f"/{ACCOUNT}/orders",
         "MaxNumberOfMessages": 10,
         "WaitTimeSeconds": 20,
-        "AttributeNames": ["All"],
-        "MessageAttributeNames": ["All"],
+        "VisibilityTimeout": None,
     }
 
 
@@ -85,7 +84,7 @@ def test_a_backlog_is_received_by_all_free_slots_in_one_step(world: World) -> No
         [
             call.params["WaitTimeSeconds"]
             for call in step.calls
-            if call.operation == "ReceiveMessage"
+            if call.operation == "ReceiveRecords"
         ]
         for step in steps
     ]
@@ -153,7 +152,7 @@ def test_a_batch_ends_at_six_megabytes(world: World) -> None:
 def test_a_window_receives_with_the_visibility_that_it_needs(world: World) -> None:
     """Window 40 + timeout 3 > visibility 30: 73 s are asked for, the retry comes after them."""
     world.ready(MaximumBatchingWindowInSeconds=40)
-    assert world.asked("ReceiveMessage")[-1]["VisibilityTimeout"] == 73
+    assert world.asked("ReceiveRecords")[-1]["VisibilityTimeout"] == 73
     world.scripts["worker"] = failing
     world.send("a")
     world.pass_s(72.999)
@@ -172,10 +171,10 @@ def test_changes_of_queue_and_function_are_noticed_within_a_minute_or_so(world: 
         Attributes={"VisibilityTimeout": "600"},
     )
     world.pass_s(100)
-    assert "VisibilityTimeout" not in world.asked("ReceiveMessage")[-1]
+    assert world.asked("ReceiveRecords")[-1]["VisibilityTimeout"] is None
     world.call("lambda", "UpdateFunctionConfiguration", FunctionName="worker", Timeout=900)
     world.pass_s(100)
-    assert world.asked("ReceiveMessage")[-1]["VisibilityTimeout"] == 970
+    assert world.asked("ReceiveRecords")[-1]["VisibilityTimeout"] == 970
 
 
 def test_the_walk_of_a_message_that_always_fails(world: World) -> None:

@@ -122,38 +122,49 @@ def test_concurrency_grows_by_300_a_minute_while_there_is_a_backlog(
     slots: float, passed_ms: int, most: int, saturated: bool, backlog: bool, after: float
 ) -> None:
     """Slots grow while saturated, stay while they cope, and return to rest without a backlog."""
-    scale = rules.rescale(
-        Scale(int(slots * rules.SLOT_MS), Millis(1_000)),
-        Millis(1_000 + passed_ms),
-        most,
-        saturated=saturated,
-        backlog=backlog,
-    )
+    within = rules.bounds(most)
+    first = rules.rebound(Scale(int(slots * rules.SLOT_MS), Millis(1_000), within), within)
+    scale = rules.rescale(first, Millis(1_000 + passed_ms), saturated=saturated, backlog=backlog)
     assert scale.credit_ms == after * rules.SLOT_MS
     assert scale.at_ms == 1_000 + passed_ms
 
 
 def test_the_next_slot_is_there_when_it_is_announced() -> None:
     """At grows_at_ms, and not much before, one more whole slot has grown; at the limit never."""
-    scale = rules.first_scale(Millis(0), 1_250)
-    at_ms = rules.grows_at_ms(scale, 1_250)
-    assert rules.rescale(scale, at_ms, 1_250, saturated=True, backlog=True).slots == 6
+    scale = rules.first_scale(Millis(0), rules.bounds(None))
+    at_ms = rules.grows_at_ms(scale)
+    assert rules.rescale(scale, at_ms, saturated=True, backlog=True).slots == 6
     early = Millis(at_ms - 1)
-    assert rules.rescale(scale, early, 1_250, saturated=True, backlog=True).slots == 5
-    assert rules.grows_at_ms(Scale(2 * rules.SLOT_MS, Millis(0)), 2) == NEVER
+    assert rules.rescale(scale, early, saturated=True, backlog=True).slots == 5
+    assert rules.grows_at_ms(rules.first_scale(Millis(0), rules.bounds(2))) == NEVER
 
 
 def test_concurrency_starts_at_five_or_at_the_limit_and_halves_down_to_one() -> None:
     """5 at first, MaximumConcurrency when that is less; failures halve it, never below 1."""
-    assert rules.first_scale(Millis(0), rules.slots_max(None)).slots == 5
-    assert rules.first_scale(Millis(0), rules.slots_max(2)).slots == 2
-    assert rules.slots_max(None) == 1_250
-    scale = Scale(5 * rules.SLOT_MS, Millis(0))
+    assert rules.first_scale(Millis(0), rules.bounds(2)).slots == 2
+    assert rules.bounds(None).most == 1_250
+    scale = rules.first_scale(Millis(0), rules.bounds(None))
+    assert scale.slots == 5
     seen = []
     for _ in range(4):
         scale = rules.set_back(scale)
         seen.append(scale.slots)
     assert seen == [2, 1, 1, 1]
+
+
+def test_provisioned_pollers_are_ten_slots_each_and_never_fewer_than_the_least() -> None:
+    """2 to 200 pollers: 20 slots at first, 1,000 more a minute, 2,000 at most, never below 20."""
+    within = rules.bounds(None, 2, 200)
+    scale = rules.first_scale(Millis(0), within)
+    assert scale.slots == 20
+    assert rules.set_back(scale).slots == 20
+    grown = rules.rescale(scale, Millis(MINUTE_MS), saturated=True, backlog=True)
+    assert grown.slots == 1_020
+    assert rules.set_back(grown).slots == 510
+    most = rules.rescale(scale, Millis(9 * MINUTE_MS), saturated=True, backlog=True)
+    assert most.slots == 2_000
+    assert rules.rebound(most, rules.bounds(None)).slots == 1_250
+    assert rules.rebound(rules.first_scale(Millis(0), rules.bounds(2)), within).slots == 20
 
 
 @pytest.mark.parametrize(
@@ -230,57 +241,32 @@ def test_a_window_counts_from_the_first_message_of_its_batch() -> None:
     assert (len(gathering), gathering.first_ms) == (1, 250)
 
 
-def test_a_record_has_its_keys_in_the_captured_order() -> None:
-    """Keys, their order, and the form of message attributes are those of AWS's events."""
-    message = {
-        "MessageId": "id",
-        "ReceiptHandle": "handle",
-        "MD5OfBody": "md5",
-        "Body": "héllo",
-        "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "2"},
-        "MessageAttributes": {
-            "n": {"StringValue": "7", "DataType": "Number"},
-            "b": {"BinaryValue": "AAE=", "DataType": "Binary"},
-        },
-        "MD5OfMessageAttributes": "amd5",
-    }
-    record = records.make_record(message, "arn:q", "eu-west-1", 5)
-    shown = json.loads(record.text)
-    assert list(shown) == [
-        "messageId",
-        "receiptHandle",
-        "body",
-        "attributes",
-        "messageAttributes",
-        "md5OfMessageAttributes",
-        "md5OfBody",
-        "eventSource",
-        "eventSourceARN",
-        "awsRegion",
-    ]
-    assert shown["messageAttributes"] == {
-        "n": {
-            "stringValue": "7",
-            "stringListValues": [],
-            "binaryListValues": [],
-            "dataType": "Number",
-        },
-        "b": {
-            "binaryValue": "AAE=",
-            "stringListValues": [],
-            "binaryListValues": [],
-            "dataType": "Binary",
-        },
-    }
-    assert (record.id, record.handle, record.lease_ms) == ("id", "handle", 5)
+@pytest.mark.parametrize(
+    ("batch_size", "record_bytes", "wanted"),
+    [
+        (1, 0, 1),
+        (10, 5_000_000, 10),
+        (500, 0, 10),  # nothing is known of the messages yet
+        (500, 1_500, 500),
+        (10_000, 1_500, 1_000),
+        (500, 60_000, 104),  # as many as one event holds
+        (500, 1_100_000, 10),
+    ],
+)
+def test_a_receive_asks_for_what_one_event_holds(
+    batch_size: int, record_bytes: int, wanted: int
+) -> None:
+    """A batch, as far as one event holds it, and never less than a client may ask for."""
+    assert rules.records_wanted(batch_size, record_bytes) == wanted
 
 
-def test_a_message_without_attributes_has_an_empty_object_and_no_digest() -> None:
-    """messageAttributes is {} and md5OfMessageAttributes absent."""
-    message = {"MessageId": "i", "ReceiptHandle": "h", "MD5OfBody": "m", "Body": "b"}
-    shown = json.loads(records.make_record(message, "arn:q", "eu-west-1", 5).text)
-    assert shown["messageAttributes"] == {}
-    assert "md5OfMessageAttributes" not in shown
+INVALID = "InvalidParameterValueException"
+
+
+def filters(*patterns: str | None) -> dict[str, Any]:
+    """FilterCriteria of these patterns."""
+    given = [{} if pattern is None else {"Pattern": pattern} for pattern in patterns]
+    return {"FilterCriteria": {"Filters": given}}
 
 
 @pytest.mark.parametrize(
@@ -303,18 +289,28 @@ def test_a_message_without_attributes_has_an_empty_object_and_no_digest() -> Non
             "Unsupported MaximumRetryAttempts parameter for given event source mapping type.",
         ),
         ({"BisectBatchOnFunctionError": False}, "InvalidParameterValueException", "Bisect"),
-        ({"KMSKeyArn": "arn"}, "InvalidParameterValueException", "KMSKeyArn"),
-        ({"MetricsConfig": {"Metrics": ["EventCount"]}}, "InvalidParameterValueException", "Metr"),
+        ({"LoggingConfig": {"SystemLogLevel": "INFO"}}, INVALID, "Unsupported LoggingConfig"),
+        ({"MetricsConfig": {"Metrics": ["ErrorCount"]}}, INVALID, "Unsupported metric ErrorCount"),
+        ({"MetricsConfig": {"Metrics": ["All"]}}, "ValidationException", "enum value set"),
+        ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, INVALID, "at least 2"),
+        ({"ProvisionedPollerConfig": {"MaximumPollers": 1}}, INVALID, "at least 2"),
+        ({"ProvisionedPollerConfig": {"MinimumPollers": 201}}, "ValidationException", "200"),
+        ({"ProvisionedPollerConfig": {"MaximumPollers": 10_001}}, "ValidationException", "10000"),
         (
-            {"ProvisionedPollerConfig": {"MinimumPollers": 1}},
-            "InvalidParameterValueException",
-            "ProvisionedPollerConfig",
+            {"ProvisionedPollerConfig": {"PollerGroupName": "g"}},
+            INVALID,
+            "Unsupported PollerGroupName parameter for given event source mapping type.",
         ),
-        (
-            {"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}},
-            "InvalidParameterValueException",
-            "filters are not supported",
-        ),
+        (filters(*["{}"] * 6), "ValidationException", "less than or equal to 5"),
+        (filters('{"a":["' + "x" * 4_090 + '"]}'), "ValidationException", "equal to 4096"),
+        (filters(None), INVALID, "Invalid filter pattern definition."),
+        (filters("null"), INVALID, "Invalid filter pattern definition."),
+        (filters('"simple string"'), INVALID, "Invalid filter pattern definition."),
+        (filters("simple string"), INVALID, "Invalid filter pattern definition."),
+        (filters('{"eventSource": "aws:sqs"}'), INVALID, "Invalid filter pattern definition."),
+        (filters('{"eventSource": []}'), INVALID, "Invalid filter pattern definition."),
+        (filters("{}"), INVALID, "Invalid filter pattern definition."),
+        (filters('{"body":["a"]}', "["), INVALID, "Invalid filter pattern definition."),
     ],
 )
 def test_what_is_out_of_range_or_not_honoured_is_refused(
@@ -335,8 +331,17 @@ def test_empty_members_are_the_same_as_none() -> None:
             "FilterCriteria": {},
             "KMSKeyArn": "",
             "MetricsConfig": {"Metrics": []},
+            "LoggingConfig": {},
+            "ProvisionedPollerConfig": {},
             "ScalingConfig": {},
             "FunctionResponseTypes": [],
         }
     )
-    assert given == settings.Settings(None, None, None, False, (None,))
+    assert given == settings.Settings(
+        reports_failures=False,
+        scaling=(None,),
+        filters=(),
+        counts_events=False,
+        pollers=(None, None),
+        kms_key="",
+    )

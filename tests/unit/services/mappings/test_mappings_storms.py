@@ -1,20 +1,24 @@
-"""The poller in bad weather: all goes wrong at random, and in the end is as it should be."""
+"""The poller in bad weather: all goes wrong at random, and in the end is as it should be.
+
+The poison storm has 1,000 messages; REDRIVE_POISON=100000 makes it as large as one likes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from mappings_world import T0, World, failing
+from mappings_world import QUEUE_ARN, T0, World, failing, update
 
 from redrive.core.effects import Ran
 
 OPERATIONS = [
-    "ReceiveMessage",
+    "ReceiveRecords",
     "Invoke",
     "SettleBatch",
     "ListMappings",
@@ -120,9 +124,55 @@ def test_after_any_storm_every_message_has_been_processed_and_nothing_is_left(
     world.registry.asked.clear()
     world.pass_s(20)
     assert world.dispatch.waiting == 1
-    assert len(world.asked("ReceiveMessage")) <= 2
+    assert len(world.asked("ReceiveRecords")) <= 2
     world.call("lambda", "DeleteEventSourceMapping", UUID=storm.uuid)
     assert world.dispatch.waiting == 0
     assert world.call("mappings", "ListMappings") == {"Mappings": []}
     assert world.now_ms > T0
     world.store.close()
+
+
+POISON = int(os.environ.get("REDRIVE_POISON", "1000"))
+
+
+@pytest.mark.parametrize("receives_max", range(1, 11))
+def test_poison_is_delivered_as_often_as_its_queue_allows_and_buried_once(
+    world: World, receives_max: int
+) -> None:
+    """Every message fails always: exactly maxReceiveCount deliveries each, and one burial."""
+    world.queue("dead")
+    policy = {
+        "deadLetterTargetArn": QUEUE_ARN.replace("orders", "dead"),
+        "maxReceiveCount": receives_max,
+    }
+    reports = ["ReportBatchItemFailures"] if receives_max % 2 else []
+    uuid = world.ready(
+        {"RedrivePolicy": json.dumps(policy)}, FunctionResponseTypes=reports, Enabled=False
+    )
+    deliveries: Counter[str] = Counter()
+    counts: dict[str, list[int]] = {}
+
+    def fail(event: Any) -> Ran:
+        for record in event["Records"]:
+            deliveries[record["messageId"]] += 1
+            count = int(record["attributes"]["ApproximateReceiveCount"])
+            counts.setdefault(record["messageId"], []).append(count)
+        world.runs.clear()  # nobody looks at them
+        world.registry.asked.clear()
+        if not reports:
+            return failing(event)
+        items = [{"itemIdentifier": record["messageId"]} for record in event["Records"]]
+        return Ran(json.dumps({"batchItemFailures": items}).encode())
+
+    world.scripts["worker"] = fail
+    sent = [world.send(str(n))[0] for n in range(POISON)]
+    update(world, uuid, Enabled=True)
+    world.pass_s(30 * receives_max)
+    assert deliveries == Counter(dict.fromkeys(sent, receives_max))
+    assert all(seen == list(range(1, receives_max + 1)) for seen in counts.values())
+    assert world.counts() == (0, 0)
+    assert world.counts("dead") == (POISON, 0)
+    queues = world.call("redrive", "DescribeQueues")["Queues"]
+    buried = {queue["Name"]: queue["Counts"]["buried_in"] for queue in queues}
+    assert buried == {"dead": POISON, "orders": 0}
+    assert world.story(sent[0]).count("buried") == 1

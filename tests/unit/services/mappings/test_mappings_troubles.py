@@ -121,7 +121,7 @@ def test_a_deleted_queue_is_tried_slowly_until_it_is_back(world: World) -> None:
     world.pass_s(60)
     world.registry.asked.clear()
     world.pass_s(300)
-    assert len(world.asked("ReceiveMessage")) == 10
+    assert len(world.asked("ReceiveRecords")) == 10
     world.queue()
     world.pass_s(31)
     assert world.mapping(uuid)["StateTransitionReason"] == "USER_INITIATED"
@@ -130,7 +130,7 @@ def test_a_deleted_queue_is_tried_slowly_until_it_is_back(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", ["ReceiveMessage", "Invoke", "SettleBatch", "GetQueueAttributes"]
+    "operation", ["ReceiveRecords", "Invoke", "SettleBatch", "GetQueueAttributes"]
 )
 def test_a_store_that_is_away_loses_nothing(world: World, operation: str) -> None:
     """Whatever the store refuses is tried again; the message is processed once and deleted."""

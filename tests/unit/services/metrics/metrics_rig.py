@@ -73,7 +73,7 @@ class Rig:
         self.store.commit(self.now_ms)
         self.now_ms = max(self.now_ms, self.store.high_water_ms)
         self.dispatch = self._dispatch(self.store)
-        self.dispatch.post(Recorder(caller(), self.store.high_water_ms))
+        self.dispatch.post(Recorder(caller(), self.store.high_water_ms, self.room.gatherer))
         self.settle()
 
     def _dispatch(self, store: Store) -> Dispatch:

@@ -185,8 +185,8 @@ def test_list(client: Client) -> None:
             400,
         ),
         (
-            "PutMetricData",
-            {"Namespace": "own", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
+            "PutDashboard",
+            {"DashboardName": "own", "DashboardBody": "{}"},
             {"UnknownOperationException"},
             404,
         ),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from queues_rig import REGION, Rig, arn, caller
 
-from redrive.services.queues.operations.records import RECORDS_MAX
+from redrive.core.limits import RECORDS_MAX
 
 
 def records(rig: Rig, url: str, limit: int = 10, **others: Any) -> list[dict[str, Any]]:

@@ -59,7 +59,16 @@ def deploy() -> Deploy:
             for action in ready:
                 deployment.begin(action.key)
                 url = f"http://127.0.0.1:4566/000000000000/{action.physical_id}"
-                reply = {"QueueUrl": url, "UUID": f"uuid-{action.key}"}
+                role = f"arn:aws:iam::000000000000:role/{action.physical_id}"
+                reply = {
+                    "QueueUrl": url,
+                    "UUID": f"uuid-{action.key}",
+                    "Version": "7",
+                    "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:worker:7",
+                    "LayerVersionArn": "arn:aws:lambda:us-east-1:000000000000:layer:shared:7",
+                    "FunctionUrl": "http://abc.lambda-url.localhost:4566/",
+                    "Role": {"Arn": role, "RoleId": "AROAEXAMPLE"},
+                }
                 deployment.done(action.key, [reply] * len(action.requests))
             actions += ready
         assert not deployment.failures

@@ -15,6 +15,8 @@ from redrive.core.effects import Caller, Reply
 from redrive.core.errors import ServiceError
 from redrive.core.time import Millis
 from redrive.services.dispatch import Dispatch
+from redrive.services.identity.operations import register as register_identity
+from redrive.services.identity.room import open_room
 from redrive.services.queues.operations import register as register_queues
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
@@ -40,7 +42,15 @@ ORDERS = """
           QueueName: orders
           VisibilityTimeout: 60
           RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}
-      Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
+      Role:
+        Type: AWS::IAM::Role
+        Properties:
+          AssumeRolePolicyDocument:
+            Version: 2012-10-17
+            Statement:
+              Effect: Allow
+              Action: sts:AssumeRole
+              Principal: {Service: lambda.amazonaws.com}
     Outputs:
       Url: {Value: !Ref Orders, Description: where to send}
       RoleArn: {Value: !GetAtt Role.Arn}
@@ -65,12 +75,14 @@ class Rig:
         self.now_ms = T0
         self.faults: list[BaseException] = []
         self.told: list[Any] = []
-        names = ("queues/queues", "queues/fifo", "stacks/stacks")
+        names = ("queues/queues", "queues/fifo", "stacks/stacks", "identity/identity")
         files = [SERVICES / f"{name}.sql" for name in names]
         self.store = SqliteStore(str(folder / "redrive.db"), load_statements(files))
         self.registry = Registry(self.store)
         register_queues(self.registry, Queues(self.store, Count()))
         register_stacks(self.registry)
+        register_identity(self.registry, open_room(self.store, Count()))
+        self.store.commit(Millis(self.now_ms))
         self.dispatch = Dispatch(
             self.registry,
             self.store,

@@ -127,7 +127,8 @@ def test_creation(stack_of, deploy) -> None:
             },
         )
     ]
-    assert calls(actions, "Role") == []
+    ((operation, role),) = calls(actions, "Role")
+    assert (operation, role["IsNew"]) == ("DeployRole", True)
     assert calls(actions, "Permission")[0][1]["StatementId"].startswith("shop-Permission-")
 
 
@@ -267,7 +268,8 @@ def test_a_named_resource_cannot_be_replaced_under_its_name(stack_of) -> None:
     properties = "{RoleName: r, AssumeRolePolicyDocument: {}}"
     text = f"Resources: {{R: {{Type: AWS::IAM::Role, Properties: {properties}}}}}"
     first = Deployment(stack_of(text))
-    row = first.done(first.ready()[0].key)
+    made = {"Role": {"Arn": "arn:aws:iam::000000000000:role/r", "RoleId": "AROAEXAMPLE"}}
+    row = first.done(first.ready()[0].key, [made])
     assert row
     second = Deployment(stack_of(text.replace("RoleName: r", "RoleName: r, Path: /x/")), [row])
     assert second.ready() == []
@@ -322,7 +324,8 @@ def test_a_failure_stops_what_depends_on_it(stack_of) -> None:
             if action.logical_id == "Orders":
                 assert deployment.failed(action.key, "no") is None
             else:
-                deployment.done(action.key, [{"QueueUrl": "u"}] * len(action.requests))
+                reply = {"QueueUrl": "u", "Role": {"Arn": "a", "RoleId": "i"}}
+                deployment.done(action.key, [reply] * len(action.requests))
                 done.add(action.logical_id)
     assert deployment.finished
     assert done == {"Dead", "Role"}

@@ -76,16 +76,21 @@ def test_all_problems_are_told_together(problems_of) -> None:
             FUNCTION + "        RecursiveLoop: Alow",
             "RecursiveLoop is one of Allow, Terminate, not Alow; did you mean Allow?",
         ),
-        (
-            "Q: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}",
-            "FifoQueue is not supported: queues are standard ones",
-        ),
-        (FUNCTION + "        Layers: [a]", "Layers is not supported: put what the layer holds"),
-        (FUNCTION + "        DeadLetterConfig: {TargetArn: a}", "no dead-letter target yet"),
+        (FUNCTION + "        FunctionScalingConfig: {}", "managed instances are not supported"),
         (
             "M: {Type: AWS::Lambda::EventSourceMapping, Properties: {FunctionName: f,"
-            " EventSourceArn: a, FilterCriteria: {}}}",
-            "FilterCriteria is not supported: every message goes",
+            " EventSourceArn: a, FilterCriteria: {Filters: [{Pattern: [a]}]}}}",
+            "Pattern is a pattern, or its text, not a list",
+        ),
+        (
+            "A: {Type: AWS::Lambda::Alias, Properties: {FunctionName: f, FunctionVersion: 1,"
+            " Name: a, RoutingConfig: {AdditionalVersionWeights: [{FunctionVersion: 2,"
+            " FunctionWeight: half}]}}}",
+            "FunctionWeight is a number, not 'half'",
+        ),
+        (
+            "U: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: f, AuthType: IAM}}",
+            "AuthType is one of AWS_IAM, NONE, not IAM",
         ),
         (
             "Q: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: 'x'}}",
@@ -99,7 +104,8 @@ def test_all_problems_are_told_together(problems_of) -> None:
             "Q: {Type: AWS::SQS::Queue, Properties: {Tags: [{Key: a}]}}",
             "Tags needs Value",
         ),
-        ("A: {Type: AWS::Lambda::Alias}", "versions and aliases are not published"),
+        ("A: {Type: AWS::Lambda::Alias}", "AWS::Lambda::Alias needs FunctionName"),
+        ("S: {Type: AWS::Lambda::CodeSigningConfig}", "code is not signed: leave it out"),
         ("F: {Type: AWS::Lambda::Function}", "AWS::Lambda::Function needs Handler"),
         (FUNCTION + "        PackageType: Image", "PackageType is one of Zip, not Image"),
         (FUNCTION + "        ImageConfig: {}", "ImageConfig is not supported: container images"),
@@ -190,6 +196,6 @@ def test_labels_and_refusals_are_disjoint() -> None:
     assert ("AWS::Lambda::Function", "TracingConfig") in named
     assert ("AWS::SQS::Queue", "Tags") in named
     refused = {(kind, name) for kind, name, reason in refusals() if reason}
-    assert ("AWS::Lambda::EventSourceMapping", "ProvisionedPollerConfig") in refused
+    assert ("AWS::Lambda::EventSourceMapping", "TumblingWindowInSeconds") in refused
     assert not named & refused
     assert {kind for kind, _ in named | refused} <= set(TYPES)

@@ -12,7 +12,7 @@ import pytest
 from redrive.services.stacks.model import TemplateError, World
 from redrive.services.stacks.resolve import resolve
 from redrive.services.stacks.sam import expand, expand_document
-from redrive.services.stacks.serverless import local_code, with_packages
+from redrive.services.stacks.serverless import label_notes, local_code, with_packages
 from redrive.services.stacks.template import Document, load
 
 ORDERS = """\
@@ -141,7 +141,7 @@ def test_inline_code_and_s3(problems_of) -> None:
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("AutoPublishAlias: live", "template.yaml:6: F.AutoPublishAlias: AutoPublishAlias is not"),
+        ("DurableConfig: {}", "template.yaml:6: F.DurableConfig: DurableConfig is not"),
         (
             "Hander: x",
             "unknown property of AWS::Serverless::Function: Hander; did you mean Handler?",
@@ -171,12 +171,12 @@ def test_other_serverless_types_and_globals_are_refused() -> None:
     with pytest.raises(TemplateError) as caught:
         expanded("""\
             Transform: AWS::Serverless-2016-10-31
-            Globals: {Function: {AutoPublishAlias: live}}
+            Globals: {Function: {DurableConfig: {}}}
             Resources:
               Api: {Type: AWS::Serverless::Api}
         """)
     assert [str(problem)[:40] for problem in caught.value.problems] == [
-        "template.yaml:2: Globals.Function.AutoPu",
+        "template.yaml:2: Globals.Function.Durabl",
         "template.yaml:4: Api.Type: unknown resou",
     ]
 
@@ -203,3 +203,101 @@ def test_the_slow_library_is_not_imported_for_plain_templates() -> None:
         "sys.exit(any(name.startswith(('samtranslator', 'boto')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+PUBLISHED = """\
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, Handler: app.handler, CodeUri: src, AutoPublishAlias: live}
+Resources:
+  Dead: {Type: AWS::SQS::Queue}
+  Jobs: {Type: AWS::SQS::Queue}
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: layer, CompatibleRuntimes: [python3.12]}
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties:
+      DeploymentPreference: {Type: Canary10Percent5Minutes}
+      Layers: [!Ref Shared]
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Dead.Arn}
+      FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}
+      ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: 2}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig:
+          OnFailure: {Type: SQS, Destination: !GetAtt Dead.Arn}
+      Events:
+        Job:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Jobs.Arn
+            FilterCriteria: {Filters: [{Pattern: '{"body": {"kind": ["a"]}}'}]}
+            ScalingConfig: {MaximumConcurrency: 5}
+Outputs:
+  Url: {Value: !GetAtt WorkerUrl.FunctionUrl}
+"""
+
+
+def names(document: Document, kind: str) -> list[str]:
+    """Return the logical ids of a type."""
+    found = document.body["Resources"].items()
+    return [name for name, resource in found if resource["Type"] == kind]
+
+
+def test_what_a_published_function_expands_to(world: World, deploy) -> None:
+    """Version, alias, URL, layer and asynchronous settings come out of the expansion, and all of
+    them are made."""
+    document = expanded(PUBLISHED)
+    code = local_code(document.body)
+    assert set(code.values()) == {"src", "layer"}
+    lines = PUBLISHED.splitlines()
+    (layer,) = names(document, "AWS::Lambda::LayerVersion")
+    assert lines[(document.line(("Resources", layer)) or 0) - 1].strip() == "Shared:"
+    body = document.body["Resources"]
+    for name in code:
+        place = "Content" if name == layer else "Code"
+        body[name]["Properties"][place] = {"S3Bucket": "redrive-local", "S3Key": f"/{name}"}
+    actions, rows = deploy(resolve(document, {}, world))
+    made = {
+        action.type: [(each.operation, each.params) for each in action.requests]
+        for action in actions
+    }
+    ((operation, alias), (_, provisioned)) = made["AWS::Lambda::Alias"]
+    assert (operation, alias["Name"], alias["FunctionVersion"]) == ("CreateAlias", "live", "7")
+    assert provisioned["ProvisionedConcurrentExecutions"] == 2
+    ((_, function),) = made["AWS::Lambda::Function"]
+    assert function["Layers"] == ["arn:aws:lambda:us-east-1:000000000000:layer:shared:7"]
+    assert function["DeadLetterConfig"]["TargetArn"].startswith("arn:aws:sqs:")
+    ((_, mapping),) = made["AWS::Lambda::EventSourceMapping"]
+    assert mapping["FilterCriteria"] == {"Filters": [{"Pattern": '{"body": {"kind": ["a"]}}'}]}
+    assert mapping["FunctionName"].endswith(":live")
+    ((_, settings),) = made["AWS::Lambda::EventInvokeConfig"]
+    assert (settings["Qualifier"], settings["MaximumRetryAttempts"]) == ("live", 1)
+    ((_, url),) = made["AWS::Lambda::Url"]
+    assert (url["Qualifier"], url["Cors"]) == ("live", {"AllowOrigins": ["*"]})
+    assert next(row for row in rows if row.type == "AWS::Lambda::Version").retained
+
+
+def test_other_content_is_another_version() -> None:
+    """SAM names a version and a layer by the hash of what they hold."""
+
+    def published(hashes: dict[str, str]) -> tuple[list[str], list[str]]:
+        document = expand_document(load(PUBLISHED), {}, "eu-west-1", hashes)
+        assert "Version" not in str(local_code(document.body))
+        return (
+            names(document, "AWS::Lambda::Version"),
+            names(document, "AWS::Lambda::LayerVersion"),
+        )
+
+    first = published({"Worker": "a", "Shared": "b"})
+    assert published({"Worker": "a", "Shared": "b"}) == first
+    changed = published({"Worker": "c", "Shared": "b"})
+    assert (changed[0] != first[0], changed[1] == first[1]) == (True, True)
+    assert published({"Worker": "a", "Shared": "c"})[1] != first[1]
+
+
+def test_what_changes_nothing_is_told() -> None:
+    """A deployment preference is taken, and a person hears that it does nothing here."""
+    (note,) = label_notes(load(PUBLISHED))
+    assert note.startswith("template.yaml:13: Worker.DeploymentPreference: an alias moves at once")

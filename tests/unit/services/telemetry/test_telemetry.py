@@ -18,7 +18,7 @@ from redrive.services.telemetry.book import LogBook
 from redrive.services.telemetry.model import Aged
 from redrive.services.telemetry.operations import register
 from redrive.services.telemetry.room import Telemetry
-from redrive.services.telemetry.rules import FLUSH_MS, plan_reaping
+from redrive.services.telemetry.rules import FLUSH_MS, plan_expiry, plan_squeeze
 from redrive.services.telemetry.scribe import Scribe
 from redrive.services.telemetry.watch import note_buried, watched_runs, watched_settling
 from redrive.store.sqlite import SqliteStore
@@ -263,23 +263,36 @@ CAP = rules.LOG_BYTES_MAX
 
 
 @pytest.mark.parametrize(
-    ("rows", "total", "up_to", "freed"),
+    ("sizes", "total", "count", "freed"),
     [
         ([], 0, 0, 0),
-        ([(1, T0, 10)], 10, 0, 0),
-        ([(1, OLD, 10), (2, T0, 10)], 20, 1, 10),
-        ([(1, OLD - 1, 10), (2, OLD, 10)], 20, 2, 20),
-        ([(1, T0, 10), (2, T0, 10), (3, T0, 10)], CAP + 15, 2, 20),
-        ([(1, T0, 10), (2, T0, 10)], CAP, 0, 0),
-        ([(1, OLD, 10), (2, T0, 10), (3, T0, 10)], CAP + 15, 2, 20),
+        ([10], 10, 0, 0),
+        ([10, 10], CAP, 0, 0),
+        ([10, 10, 10], CAP + 15, 2, 20),
+        ([1] * (rules.REAP_ROWS_MAX + 1), 2 * CAP, rules.REAP_ROWS_MAX, rules.REAP_ROWS_MAX),
     ],
 )
-def test_what_is_reaped(
-    rows: list[tuple[int, int, int]], total: int, up_to: int, freed: int
-) -> None:
-    """What is too old goes, and the oldest while all together is too large."""
-    reaping = plan_reaping([Aged(*row) for row in rows], total, T0)
-    assert (reaping.up_to_id, reaping.bytes, reaping.more) == (up_to, freed, False)
+def test_what_is_too_much(sizes: list[int], total: int, count: int, freed: int) -> None:
+    """The oldest go while all together is too large, a bounded number at a time."""
+    rows = [Aged(number, 1, T0, size) for number, size in enumerate(sizes)]
+    assert plan_squeeze(rows, total) == (count, freed)
+
+
+@pytest.mark.parametrize(
+    ("ages", "count"),
+    [
+        ([], 0),
+        ([T0], 0),
+        ([OLD, T0], 1),
+        ([OLD - 1, OLD, T0], 2),
+        ([OLD, T0, OLD], 1),
+        ([OLD] * (rules.REAP_ROWS_MAX + 1), rules.REAP_ROWS_MAX),
+    ],
+)
+def test_what_is_too_old(ages: list[int], count: int) -> None:
+    """What lies at or before an instant goes, a bounded number at a time."""
+    rows = [Aged(number, 1, at_ms, 10) for number, at_ms in enumerate(ages)]
+    assert plan_expiry(rows, OLD) == (count, 10 * count)
 
 
 def test_the_reaper_frees(rig: Rig) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 from redrive.core.effects import Context, Params, Result
 from redrive.services.functions import rules
 from redrive.services.functions.code import UNZIPPED_BYTES_MAX, ZIPPED_BYTES_MAX
-from redrive.services.functions.model import LATEST, Count, Function, Usage
+from redrive.services.functions.model import LATEST, Count, Function, Provisioned, Usage
 from redrive.services.functions.names import parse_function_name
-from redrive.services.functions.operations.lookup import find, key_of, locate, locate_latest
+from redrive.services.functions.operations.lookup import (
+    find,
+    find_alias,
+    key_of,
+    locate,
+    locate_latest,
+)
 from redrive.services.functions.refusals import function_not_found
 from redrive.services.functions.room import Functions
 from redrive.store.store import Tx
@@ -17,7 +25,10 @@ def put_function_concurrency(room: Functions, tx: Tx, params: Params, context: C
     """Reserve concurrency for a function; 0 lets nothing run. AWS: API_PutFunctionConcurrency."""
     function = _unqualified(tx, params, context, "PutFunctionConcurrency")
     asked = params["ReservedConcurrentExecutions"]
-    elsewhere = reserved_sum(tx, function.account, function.region) - (function.reserved or 0)
+    provisioned = sum(allocations(tx, function).values())
+    rules.check_covers(asked, provisioned)
+    own = provisioned if function.reserved is None else function.reserved
+    elsewhere = set_aside(tx, function.account, function.region) - own
     rules.check_reserved(asked, elsewhere, room.concurrency, room.unreserved_floor)
     _set(tx, function, asked)
     return {"ReservedConcurrentExecutions": asked}
@@ -51,13 +62,14 @@ def get_account_settings(room: Functions, tx: Tx, params: Params, context: Conte
         region=context.caller.region,
     )
     assert usage is not None
+    taken = set_aside(tx, context.caller.account, context.caller.region)
     return {
         "AccountLimit": {
             "TotalCodeSize": rules.CODE_STORAGE_BYTES_MAX,
             "CodeSizeUnzipped": UNZIPPED_BYTES_MAX,
             "CodeSizeZipped": ZIPPED_BYTES_MAX,
             "ConcurrentExecutions": room.concurrency,
-            "UnreservedConcurrentExecutions": room.concurrency - usage.reserved,
+            "UnreservedConcurrentExecutions": room.concurrency - taken,
         },
         "AccountUsage": {"TotalCodeSize": usage.code_bytes, "FunctionCount": usage.functions},
     }
@@ -68,6 +80,36 @@ def reserved_sum(tx: Tx, account: str, region: str) -> int:
     total: Count | None = tx.one(Count, "functions.reserved_sum", account=account, region=region)
     assert total is not None
     return total.value
+
+
+def set_aside(tx: Tx, account: str, region: str) -> int:
+    """Return what of an account's concurrency in a region is reserved or provisioned."""
+    provisioned: Count | None = tx.one(
+        Count, "functions.provisioned_sum", account=account, region=region
+    )
+    assert provisioned is not None
+    return reserved_sum(tx, account, region) + provisioned.value
+
+
+def allocations(tx: Tx, function: Function) -> dict[str, int]:
+    """Return how many environments are provisioned for each version of a function."""
+    configs: list[Provisioned] = tx.rows(
+        Provisioned, "functions.list_provisioned", **key_of(function), after="", limit=-1
+    )
+    allocated: dict[str, int] = {}
+    for config in configs:
+        for version, count in shares_of(tx, function, config).items():
+            allocated[version] = allocated.get(version, 0) + count
+    return allocated
+
+
+def shares_of(tx: Tx, function: Function, config: Provisioned) -> dict[str, int]:
+    """Return how many environments of which versions a configuration asks for."""
+    if config.qualifier.isdigit():
+        return {config.qualifier: config.requested}
+    alias = find_alias(tx, function, config.qualifier)
+    assert alias is not None, f"{config.qualifier} went without what is provisioned for it"
+    return rules.allocate(config.requested, alias.version, json.loads(alias.weights))
 
 
 def _unqualified(tx: Tx, params: Params, context: Context, action: str) -> Function:

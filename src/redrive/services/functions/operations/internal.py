@@ -6,8 +6,8 @@ from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.core.time import seconds
 from redrive.services.functions.model import Hash
-from redrive.services.functions.operations.lifecycle import CODE_TOPIC
 from redrive.services.functions.operations.lookup import locate
+from redrive.services.functions.operations.packages import CODE_TOPIC
 from redrive.services.functions.refusals import invalid
 from redrive.services.functions.room import Functions
 from redrive.services.functions.rules import TABLES_OF_A_FUNCTION

@@ -6,20 +6,26 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redrive.core.effects import Ask, Context, Environment, Params, Reply, Result, Run
-from redrive.core.time import Millis, seconds
+from redrive.core.time import DAY_MS, Millis, seconds
 from redrive.services.functions import rules
 from redrive.services.functions.labels import refuse_unsupported
-from redrive.services.functions.model import LATEST, Alias, Function
+from redrive.services.functions.model import LATEST, Alias, Function, Target
 from redrive.services.functions.names import parse_function_name
-from redrive.services.functions.operations.concurrency import reserved_sum
+from redrive.services.functions.operations.concurrency import allocations, set_aside
 from redrive.services.functions.operations.lookup import key_of, located
 from redrive.services.functions.payloads import check_payload, decode_client_context
 from redrive.services.functions.refusals import too_many_requests
 from redrive.services.functions.room import Functions, Slot
 from redrive.store.store import Tx
+
+DEBUG_VARIABLE = "REDRIVE_DEBUG"
+"""`redrive up --debug` gives it to a function: debugpy:<port> or inspect:<port>."""
+
+SOURCE_VARIABLE = "REDRIVE_SOURCE"
+"""The same gives it this: the folder that the code was copied from."""
 
 ASYNC_TOPIC = "lambda:async"
 """Woken when an event has been kept for asynchronous invocation."""
@@ -40,13 +46,13 @@ def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result 
     if invocation_type == "DryRun":
         return {"StatusCode": 204}
     if invocation_type == "Event":
-        _keep_event(tx, function, target.qualifier, payload, context)
+        keep_event(room, tx, target._replace(name=function.name), payload, context)
         return {"StatusCode": 202, "Payload": b""}
     function = routed(room, tx, function, alias)
     client_context = decode_client_context(params.get("ClientContext"))
-    reason = throttle_reason(room, tx, function)
-    if reason is not None:
-        raise too_many_requests(reason)
+    place = place_for(room, tx, function)
+    if place.refusal is not None:
+        raise too_many_requests(place.refusal)
     with_log = params.get("LogType") == "Tail"
     return run_function(
         room,
@@ -57,7 +63,17 @@ def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result 
         lambda _tx, reply, _now_ms: _answer(reply, function.version, with_log),
         client_context,
         invoked_arn=target.arn,
+        provisioned=place.provisioned,
     )
+
+
+def invoke_async(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
+    """Keep an event, as Invoke does with InvocationType Event. AWS: API_InvokeAsync, deprecated."""
+    payload = check_payload(params.get("InvokeArgs"), "Event")
+    target = parse_function_name(params["FunctionName"], context.caller)
+    function = located(tx, context.caller, target, "Invoke")[0]
+    keep_event(room, tx, target._replace(name=function.name), payload, context)
+    return {"Status": 202}
 
 
 def routed(room: Functions, tx: Tx, function: Function, alias: Alias | None) -> Function:
@@ -78,14 +94,34 @@ def routed(room: Functions, tx: Tx, function: Function, alias: Alias | None) -> 
     return chosen
 
 
-def throttle_reason(room: Functions, tx: Tx, function: Function) -> rules.ThrottleReason | None:
-    """Tell why a function may not start another invocation now; None when it may."""
+class Place(NamedTuple):
+    """Where an invocation may start: nowhere, on demand, or in what is kept warm for it."""
+
+    refusal: rules.ThrottleReason | None = None
+    provisioned: bool = False
+
+
+def place_for(room: Functions, tx: Tx, function: Function) -> Place:
+    """Tell where a function may start another invocation now.
+
+    What is provisioned comes first; what it cannot take spills over to what runs on demand.
+    """
+    kept = 0  # provisioned for any of the function's versions, out of its own reservation
+    if function.version != LATEST or function.reserved is not None:
+        allocated = allocations(tx, function)
+        mine = allocated.get(function.version, 0)
+        if room.running.of_provisioned(function.version_arn) < mine:
+            return Place(provisioned=True)
+        kept = sum(allocated.values())
+    if function.reserved is not None:
+        running = room.running.on_demand(function.arn)
+        return Place(rules.admit(function.reserved - kept, running, 0, 0))
     pool_running = room.running.of_pool(function.account, function.region)
     pool_limit = room.unreserved_floor  # always left; what more there is costs a query
-    if function.reserved is None and pool_running >= pool_limit:
-        pool_limit = room.concurrency - reserved_sum(tx, function.account, function.region)
-    running = room.running.of_function(function.arn)
-    return rules.admit(function.reserved, running, pool_limit, pool_running)
+    if pool_running >= pool_limit:
+        taken = set_aside(tx, function.account, function.region)
+        pool_limit = room.concurrency - taken
+    return Place(rules.admit(None, 0, pool_limit, pool_running))
 
 
 def run_function(
@@ -98,6 +134,7 @@ def run_function(
     client_context: bytes | None = None,
     *,
     invoked_arn: str,
+    provisioned: bool = False,
 ) -> Ask:
     """Take a concurrency slot and ask for the run; the slot is given back before `resume` is
     called.
@@ -113,7 +150,7 @@ def run_function(
         client_context=client_context,
         invoked_arn=invoked_arn,
     )
-    return Ask(run, _Invocation(room, room.running.take(function), resume))
+    return Ask(run, _Invocation(room, room.running.take(function, provisioned=provisioned), resume))
 
 
 @dataclass(slots=True, eq=False)
@@ -132,7 +169,12 @@ class _Invocation:
 
 
 def environment_of(room: Functions, function: Function) -> Environment:
-    """Return what the runtime must know to run a function."""
+    """Return what the runtime must know to run a function. A debugged one has all the time."""
+    variables = json.loads(function.variables)
+    debug = variables.get(DEBUG_VARIABLE, "")
+    code_path = str(room.code.path(function.code_hash))
+    if debug.startswith("inspect:"):  # Node.js names no module otherwise than it lies
+        code_path = variables.get(SOURCE_VARIABLE, code_path)
     return Environment(
         function_arn=function.arn if function.version == LATEST else function.version_arn,
         function_name=function.name,
@@ -140,13 +182,14 @@ def environment_of(room: Functions, function: Function) -> Environment:
         revision=function.revision,
         runtime=function.runtime,
         handler=function.handler,
-        code_path=str(room.code.path(function.code_hash)),
-        timeout_ms=seconds(function.timeout_s),
+        code_path=code_path,
+        timeout_ms=Millis(DAY_MS) if debug else seconds(function.timeout_s),
         memory_mb=function.memory_mb,
         account=function.account,
         region=function.region,
-        variables=tuple(json.loads(function.variables).items()),
+        variables=tuple(variables.items()),
         layers=tuple(str(room.code.path(each["hash"])) for each in json.loads(function.layers)),
+        debug=debug,
     )
 
 
@@ -167,16 +210,16 @@ def _answer(reply: Reply, version: str, with_log: bool) -> Result:
     return answer
 
 
-def _keep_event(
-    tx: Tx, function: Function, qualifier: str | None, payload: bytes, context: Context
-) -> None:
+def keep_event(room: Functions, tx: Tx, target: Target, payload: bytes, context: Context) -> None:
+    """Keep an event until the courier has delivered it."""
     tx.run(
         "functions.add_event",
         id=tx.sequence(context.now_ms),
-        function_arn=function.arn,
+        function_arn=target.unqualified_arn,
         payload=payload,
         request_id=context.request_id,
         now_ms=context.now_ms,
-        qualifier=qualifier,
+        qualifier=target.qualifier,
     )
+    room.note(tx, "AsyncEventsReceived", target, 1, context.now_ms)
     tx.wake(ASYNC_TOPIC)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from redrive.core.effects import Ask, Context, Job, Params, Reply, Result
 from redrive.core.ids import uuid4
 from redrive.core.time import Millis
 from redrive.services.functions import rules
-from redrive.services.functions.code import Code
 from redrive.services.functions.labels import kept_labels, refuse_unsupported
 from redrive.services.functions.model import LATEST, Alias, Function, Target
 from redrive.services.functions.names import parse_function_name
+from redrive.services.functions.operations.layers import attached
 from redrive.services.functions.operations.lookup import (
     check_revision,
     find,
@@ -25,6 +23,12 @@ from redrive.services.functions.operations.lookup import (
     locate_latest,
     located,
 )
+from redrive.services.functions.operations.packages import (
+    CODE_TOPIC,
+    check_unpacked,
+    made,
+    store_code,
+)
 from redrive.services.functions.operations.versions import publish
 from redrive.services.functions.refusals import (
     access_denied,
@@ -34,14 +38,8 @@ from redrive.services.functions.refusals import (
 )
 from redrive.services.functions.room import Functions
 from redrive.services.functions.shapes import configuration
+from redrive.services.functions.targets import check_dead_letter
 from redrive.store.store import Tx
-
-LOCAL_BUCKET = "redrive-local"
-"""Not a bucket: S3Key is then an absolute path of this machine, to a directory or a zip file.
-Whoever may create functions runs code here anyway, so this opens nothing."""
-
-CODE_TOPIC = "lambda:code"
-"""Woken when code may have lost its last reference."""
 
 
 def create_function(room: Functions, tx: Tx, params: Params, context: Context) -> Ask:
@@ -49,10 +47,10 @@ def create_function(room: Functions, tx: Tx, params: Params, context: Context) -
 
     Its package is unpacked beside the loop; whatever may have changed meanwhile is checked again.
     """
-    _drafted(room, tx, params, context)
+    draft = _drafted(room, tx, params, context)
 
     def resume(tx: Tx, reply: Reply, _now_ms: Millis) -> Result:
-        code = _made(reply)
+        code = made(reply)
         function = _drafted(room, tx, params, context)
         function = function._replace(code_hash=code.hash, code_bytes=code.bytes)
         tx.run("functions.add_function", **rules.latest_columns(function))
@@ -61,14 +59,7 @@ def create_function(room: Functions, tx: Tx, params: Params, context: Context) -
             return configuration(function, function.version, state="Pending")
         return configuration(function, state="Pending")
 
-    return Ask(Job(lambda: _store_code(room, params["Code"])), resume)
-
-
-def _made(reply: Reply) -> Code:
-    if reply.error is not None:
-        raise reply.error
-    code: Code = reply.made
-    return code
+    return Ask(Job(lambda: store_code(room, params["Code"], draft)), resume)
 
 
 def _drafted(room: Functions, tx: Tx, params: Params, context: Context) -> Function:
@@ -110,19 +101,38 @@ def _drafted(room: Functions, tx: Tx, params: Params, context: Context) -> Funct
         policy=None,
         policy_revision=uuid4(room.chance),
     )
-    return _configured(draft, params)
+    return _configured(room, tx, draft, params, context)
 
 
 def update_function_configuration(
     room: Functions, tx: Tx, params: Params, context: Context
-) -> Result:
-    """Replace the members that the request gives. AWS: API_UpdateFunctionConfiguration."""
+) -> Result | Ask:
+    """Replace the members that the request gives. AWS: API_UpdateFunctionConfiguration.
+
+    What layers unpack to is measured beside the loop.
+    """
+    function = _reconfigured(room, tx, params, context)
+    if not params.get("Layers"):
+        return _save_configuration(tx, function)
+
+    def resume(tx: Tx, reply: Reply, _now_ms: Millis) -> Result:
+        made(reply)
+        return _save_configuration(tx, _reconfigured(room, tx, params, context))
+
+    return Ask(Job(lambda: check_unpacked(room, function)), resume)
+
+
+def _reconfigured(room: Functions, tx: Tx, params: Params, context: Context) -> Function:
+    """Return the function as an UpdateFunctionConfiguration wants it, or refuse."""
     function = locate_latest(tx, context, params, "UpdateFunctionConfiguration")
     refuse_unsupported(params)
     check_revision(function, params)
-    function = _configured(function, params)._replace(
+    return _configured(room, tx, function, params, context)._replace(
         revision=uuid4(room.chance), modified_ms=context.now_ms
     )
+
+
+def _save_configuration(tx: Tx, function: Function) -> Result:
     tx.run(
         "functions.update_configuration",
         **key_of(function),
@@ -139,6 +149,7 @@ def update_function_configuration(
         layers=function.layers,
         dead_letter=function.dead_letter,
     )
+    tx.wake(CODE_TOPIC)  # a deleted layer may have lost its last reference
     return configuration(function, update="InProgress")
 
 
@@ -147,17 +158,17 @@ def update_function_code(room: Functions, tx: Tx, params: Params, context: Conte
 
     AWS: API_UpdateFunctionCode.
     """
-    _updatable(tx, params, context)
+    before = _updatable(tx, params, context)
     dry_run = bool(params.get("DryRun"))
 
     def resume(tx: Tx, reply: Reply, now_ms: Millis) -> Result:
-        code = _made(reply)
+        code = made(reply)
         function = _updatable(tx, params, context)._replace(
             code_hash=code.hash, code_bytes=code.bytes, modified_ms=now_ms
         )
         return _update_code(room, tx, function, params, dry_run=dry_run)
 
-    return Ask(Job(lambda: _store_code(room, params, dry_run=dry_run)), resume)
+    return Ask(Job(lambda: store_code(room, params, before, dry_run=dry_run)), resume)
 
 
 def _updatable(tx: Tx, params: Params, context: Context) -> Function:
@@ -241,14 +252,19 @@ def _delete_version(tx: Tx, target: Target, context: Context) -> None:
         tx.run(f"functions.delete_{table}", **key_of(target), qualifier=qualifier)
 
 
-def _configured(function: Function, params: Params) -> Function:
+def _configured(
+    room: Functions, tx: Tx, function: Function, params: Params, context: Context
+) -> Function:
     """Return the row with the request's members in it, checked."""
     labels = kept_labels(params, json.loads(function.labels))
     environment = params.get("Environment")
     variables = function.variables
     if environment is not None:
         variables = rules.check_variables(environment.get("Variables") or {})
+    layers = params.get("Layers")
     configured = function._replace(
+        layers=function.layers if layers is None else attached(tx, layers, function, context),
+        dead_letter=_dead_letter(room, function, params),
         runtime=params.get("Runtime") or function.runtime,
         handler=params.get("Handler") or function.handler,
         role=params.get("Role") or function.role,
@@ -265,29 +281,17 @@ def _configured(function: Function, params: Params) -> Function:
     return configured
 
 
+def _dead_letter(room: Functions, function: Function, params: Params) -> str | None:
+    """Return the ARN of the dead-letter target; an empty one takes it away."""
+    given = params.get("DeadLetterConfig")
+    if given is None:
+        return function.dead_letter
+    arn: str | None = given.get("TargetArn") or None
+    if arn is not None:
+        check_dead_letter(arn, room.outbox.offers)
+    return arn
+
+
 def _given(params: Params, member: str, otherwise: Any) -> Any:
     value = params.get(member)
     return otherwise if value is None else value
-
-
-def _store_code(room: Functions, code: Mapping[str, Any], *, dry_run: bool = False) -> Code:
-    """Put the package that a request brings or names into the store, before its row is written."""
-    refuse_unsupported(code)
-    package, bucket, key = code.get("ZipFile"), code.get("S3Bucket"), code.get("S3Key")
-    if package is not None:
-        if bucket or key:
-            raise invalid(
-                "Please do not provide other FunctionCode parameters when providing a ZipFile."
-            )
-        return room.code.put_zip(package, dry_run=dry_run)
-    if not bucket or not key:
-        raise invalid("Please provide a source for function code.")
-    if bucket != LOCAL_BUCKET:
-        raise invalid(
-            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
-            "S3 Error Message: The specified bucket does not exist"
-        )
-    source = Path(key)
-    if not source.is_absolute():
-        raise invalid(f"S3Key must be an absolute path when S3Bucket is {LOCAL_BUCKET}.")
-    return room.code.put_local(source, dry_run=dry_run)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 from redrive.core.effects import Caller, Context, Params
-from redrive.services.functions.model import LATEST, Alias, Function, Policy, Target
+from redrive.services.functions.model import (
+    LATEST,
+    Alias,
+    Function,
+    InvokeConfig,
+    Policy,
+    Target,
+)
 from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.policy import is_allowed
 from redrive.services.functions.refusals import (
@@ -17,7 +24,7 @@ from redrive.services.functions.refusals import (
 from redrive.store.store import Tx
 
 
-def key_of(place: Function | Target | Alias) -> dict[str, str]:
+def key_of(place: Function | Target | Alias | InvokeConfig) -> dict[str, str]:
     """Return the statement parameters that name a function."""
     return {"account": place.account, "region": place.region, "name": place.name}
 
@@ -52,6 +59,17 @@ def find_policy(tx: Tx, function: Function, qualifier: str | None) -> Policy | N
         return Policy(function.policy, function.policy_revision)
     found: Policy | None = tx.one(
         Policy, "functions.policy_by_qualifier", **key_of(function), qualifier=qualifier
+    )
+    return found
+
+
+def find_invoke_config(tx: Tx, target: Target) -> InvokeConfig | None:
+    """Return how asynchronous events of a target are treated, as far as that was set."""
+    found: InvokeConfig | None = tx.one(
+        InvokeConfig,
+        "functions.invoke_config",
+        **key_of(target),
+        qualifier=target.qualifier or LATEST,
     )
     return found
 

@@ -97,29 +97,3 @@ def _functions_after(
 
 def _place(function: Function) -> tuple[str, int]:
     return function.name, 0 if function.version == LATEST else int(function.version)
-
-
-def get_function_code_signing_config(
-    room: Functions, tx: Tx, params: Params, context: Context
-) -> Result:
-    """Show that code is not signed. AWS answers with the name and no ARN then."""
-    del room
-    _target, function = locate(
-        tx, context.caller, params["FunctionName"], "GetFunctionCodeSigningConfig"
-    )
-    return {"FunctionName": function.name}
-
-
-def get_runtime_management_config(
-    room: Functions, tx: Tx, params: Params, context: Context
-) -> Result:
-    """Show that the runtime follows the machine's interpreters: Auto."""
-    del room
-    target, function = locate(
-        tx,
-        context.caller,
-        params["FunctionName"],
-        "GetRuntimeManagementConfig",
-        params.get("Qualifier"),
-    )
-    return {"UpdateRuntimeOn": "Auto", "FunctionArn": target._replace(name=function.name).arn}

@@ -28,37 +28,20 @@ def create_event_source_mapping(
     caller = context.caller
     given = settings.parse_settings(params)
     queue_arn = settings.parse_source(params, caller)
-    batch_size = given.batch_size or settings.BATCH_SIZE_DEFAULT
-    settings.check_batching(batch_size, given.window_ms or 0)
     tags: dict[str, str] = dict(params.get("Tags") or {})
     settings.check_tags(tags)
+    draft = settings.apply(settings.fresh(caller, queue_arn), given)
 
     def create(tx: Tx, found: Found, now_ms: Millis) -> Result:
         settings.check_visibility(found.visibility_ms, found.timeout_ms)
         twin = find_twin(tx, queue_arn, found.function_arn, caller)
         if twin is not None:
             raise duplicate(twin)
-        mapping = Mapping(
-            n=0,
+        mapping = draft._replace(
+            **found._asdict(),
             uuid=uuid4(room.chance),
-            account=caller.account,
-            region=caller.region,
-            function_arn=found.function_arn,
-            function_name=found.function_name,
-            queue_arn=queue_arn,
-            enabled=int(given.enabled is not False),
-            state="Creating",
-            problem=None,
-            batch_size=batch_size,
-            window_ms=given.window_ms or 0,
-            reports_failures=int(bool(given.reports_failures)),
-            concurrency_max=given.scaling[0] if given.scaling else None,
-            visibility_ms=found.visibility_ms,
-            timeout_ms=found.timeout_ms,
-            known_ms=found.known_ms,
             tags=orjson.dumps(tags).decode(),
             modified_ms=now_ms,
-            version=1,
         )
         tx.run("mappings.add", **settings.columns(mapping, "n", "problem", "version"))
         tx.wake(CHANGED_TOPIC)

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from redrive.services.metrics.operations import listing, queries, record, scrape, statistics
+from redrive.services.metrics.operations import (
+    gathered,
+    listing,
+    putting,
+    queries,
+    record,
+    scrape,
+    statistics,
+)
 from redrive.services.metrics.room import Metrics
 from redrive.services.registry import Registry
 
@@ -14,8 +22,10 @@ _CLOUDWATCH: Mapping[str, Callable[..., Any]] = {
     "GetMetricData": queries.get_metric_data,
     "GetMetricStatistics": statistics.get_metric_statistics,
     "ListMetrics": listing.list_metrics,
+    "PutMetricData": putting.put_metric_data,
 }
 _INTERNAL: Mapping[str, Callable[..., Any]] = {
+    "RecordGathered": gathered.record_gathered,
     "RecordMinute": record.record_minute,
     "ResetAccount": record.reset_account,
     "RollUp": record.roll_up_points,

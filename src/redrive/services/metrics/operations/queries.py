@@ -15,7 +15,7 @@ from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
 from redrive.services.metrics.expressions import Apply, Tree, names_in, parse, refuse
 from redrive.services.metrics.mathematics import Budget, Line, Scope, Value, as_lines, evaluate
-from redrive.services.metrics.reading import find_source, read_points
+from redrive.services.metrics.reading import find_sources, read_points
 from redrive.services.metrics.room import Metrics
 from redrive.services.metrics.shapes import GetMetricDataParams, MetricDataQuery
 from redrive.services.metrics.statistics import align, is_period, over, parse_statistic
@@ -174,27 +174,27 @@ class _Work:
         params, now_ms = self._params, self._context.now_ms
         span = align(params["StartTime"], params["EndTime"], stat["Period"], now_ms)
         metric = stat["Metric"]
-        source = find_source(
+        sources = find_sources(
             self._tx,
             self._context.caller,
             metric.get("Namespace"),
             metric.get("MetricName"),
             metric.get("Dimensions") or (),
+            stat.get("Unit"),
         )
         statistic = parse_statistic(stat["Stat"])
         assert statistic is not None
-        if source is None or stat.get("Unit", source.metric.unit) != source.metric.unit:
+        if not sources or self.is_foreign(query):
             return Line({}, period_ms)
-        if self.is_foreign(query):
-            return Line({}, period_ms)
-        points = read_points(self._tx, source, span)
+        points = [point for source in sources for point in read_points(self._tx, source, span)]
         self.rows += len(points)
         if self.rows > ROWS_MAX:
             raise _invalid(
                 f"The request needs more than {ROWS_MAX} datapoints at once. Decrease the time"
                 " range or the number of metrics."
             )
-        return Line(dict(over(points, span, statistic)), period_ms)
+        values = over(sorted(points, key=lambda point: point.at_ms), span, statistic)
+        return Line(dict(values), period_ms)
 
     def _scope(self, query: MetricDataQuery) -> Scope:
         params = self._params

@@ -9,7 +9,8 @@ import orjson
 
 from redrive.core.effects import Context, Params, Result
 from redrive.core.time import HOUR_MS
-from redrive.services.metrics.model import Mark, Minute, Number, Roll, Series
+from redrive.services.metrics.model import Mark, Minute, Named, Number, Roll, Series
+from redrive.services.metrics.operations.gathered import forget_account, roll_metric
 from redrive.services.metrics.room import Gauges, Metrics
 from redrive.services.metrics.rules import (
     FIVE_MS,
@@ -124,6 +125,8 @@ def roll_up_points(room: Metrics, tx: Tx, params: Params, context: Context) -> R
     there were more rows than there should be, so that it is worth coming again before the hour.
     """
     after: int = params["After"]
+    if after < 0:  # the walk over queues is done: now the other metrics
+        return _roll_named(room, tx, after, context.now_ms)
     if not after:
         points = tx.one(Number, "metrics.points")
         assert points is not None
@@ -141,6 +144,25 @@ def roll_up_points(room: Metrics, tx: Tx, params: Params, context: Context) -> R
         if grown:  # enough for one transaction
             break
     is_last = len(found) < SERIES_MAX and (not found or after == found[-1].id)
+    if is_last and tx.one(Named, "metrics.metrics_after", after=0, limit=1) is not None:
+        return {"After": -1, "More": True, "IsFull": room.is_full}
+    return {"After": after, "More": not is_last, "IsFull": room.is_full}
+
+
+def _roll_named(room: Metrics, tx: Tx, after: int, now_ms: int) -> Result:
+    """Roll up metrics after one, whose id is -1 - after."""
+    limits = ages(room.squeeze)
+    found: list[Named] = tx.rows(Named, "metrics.metrics_after", after=-1 - after, limit=SERIES_MAX)
+    for metric in found:
+        grown, has_more = roll_metric(tx, metric.id, limits, now_ms)
+        if grown:
+            tx.run("metrics.grow", points=grown)
+        if has_more:
+            return {"After": after, "More": True, "IsFull": room.is_full}
+        after = -1 - metric.id
+        if grown:  # enough for one transaction
+            break
+    is_last = len(found) < SERIES_MAX and (not found or after == -1 - found[-1].id)
     return {"After": after, "More": not is_last, "IsFull": room.is_full}
 
 
@@ -229,4 +251,7 @@ def reset_account(room: Metrics, tx: Tx, params: Params, context: Context) -> Re
         tx.run("metrics.drop_series", id=series.value)
         if gone:
             tx.run("metrics.grow", points=-gone)
+    room.gatherer.sample(context.now_ms)
+    room.gatherer.forget(context.caller.account)
+    forget_account(tx, context.caller.account)
     return {}

@@ -12,7 +12,8 @@ from typing import Any
 
 from redrive.core.effects import Ask, Call, Context, Job, Params, Reply, Result
 from redrive.core.time import Millis
-from redrive.services.metrics.exposition import Family, labels, queue_families, write
+from redrive.services.metrics.exposition import queue_families, write
+from redrive.services.metrics.families import Family, labels
 from redrive.services.metrics.room import Gauges, Metrics
 from redrive.store.store import Tx
 
@@ -25,13 +26,15 @@ def scrape(room: Metrics, tx: Tx, params: Params, context: Context) -> Ask:
     """
     figures, account = params["Figures"], params["Account"]
 
+    families = [family for make in room.families for family in make(account)]
+
     def counted(tx: Tx, reply: Reply, now_ms: Millis) -> Result | Ask:
         if reply.error is not None:
             raise reply.error
         assert reply.result is not None
         fields, queues = reply.result["Fields"], reply.result["Queues"]
         gauges = dict(room.gauges)
-        return Ask(Job(lambda: _page(figures, fields, queues, gauges, account)), _written)
+        return Ask(Job(lambda: _page(figures, fields, queues, gauges, account, families)), _written)
 
     return Ask(Call("sqs", "CountQueues", {}, context.caller), counted)
 
@@ -42,6 +45,7 @@ def _page(
     queues: Sequence[tuple[Any, ...]],
     gauges: Mapping[int, Gauges],
     account: str | None,
+    families: Sequence[Family],
 ) -> bytes:
     if account is not None:
         queues = [queue for queue in queues if queue[fields.index("account")] == account]
@@ -49,7 +53,7 @@ def _page(
         Family(name, kind, text, [(labels(pairs), value) for pairs, value in samples])
         for name, kind, text, samples in figures
     ]
-    return write([*own, *queue_families(fields, queues, gauges)]).encode()
+    return write([*own, *queue_families(fields, queues, gauges), *families]).encode()
 
 
 def _written(tx: Tx, reply: Reply, now_ms: Millis) -> Result:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from redrive.core.effects import Context, Result
 from redrive.core.errors import ServiceError
-from redrive.services.metrics.reading import find_source, read_points
+from redrive.services.metrics.reading import find_sources, read_points
 from redrive.services.metrics.room import Metrics
 from redrive.services.metrics.shapes import GetMetricStatisticsParams
 from redrive.services.metrics.statistics import (
@@ -28,39 +29,45 @@ def get_metric_statistics(
 ) -> Result:
     """Return datapoints of one metric, in order of time.
 
-    A metric that does not exist, or has another unit than the one asked for, has no datapoints.
+    A metric that does not exist, or has another unit than the one asked for, has no datapoints;
+    one with several units has those of each.
     AWS: API_GetMetricStatistics.
     """
     _check(params)
     span = align(params["StartTime"], params["EndTime"], params["Period"], context.now_ms)
     _check_count(span)
     result: dict[str, Any] = {"Label": params["MetricName"], "Datapoints": []}
-    source = find_source(
+    names = params.get("Statistics") or params.get("ExtendedStatistics") or []
+    statistics = {name: parse_statistic(name) for name in dict.fromkeys(names)}
+    sources = find_sources(
         tx,
         context.caller,
         params["Namespace"],
         params["MetricName"],
         params.get("Dimensions") or (),
+        params.get("Unit"),
     )
-    if source is None or params.get("Unit", source.metric.unit) != source.metric.unit:
-        return result
-    names = params.get("Statistics") or params.get("ExtendedStatistics") or []
-    statistics = {name: parse_statistic(name) for name in dict.fromkeys(names)}
-    for at_ms, sets in in_periods(read_points(tx, source, span), span).items():
-        values = {
-            name: value
-            for name, statistic in statistics.items()
-            if statistic is not None and (value := statistic(sets)) is not None
-        }
-        if not values:
-            continue
-        shown = {name: value for name, value in values.items() if name in SIMPLE}
-        extended = {name: value for name, value in values.items() if name not in SIMPLE}
-        datapoint = {"Timestamp": at_ms, **shown, "Unit": source.metric.unit}
-        if extended:
-            datapoint["ExtendedStatistics"] = extended
-        result["Datapoints"].append(datapoint)
+    for source in sources:
+        for at_ms, sets in in_periods(read_points(tx, source, span), span).items():
+            values = {
+                name: value
+                for name, statistic in statistics.items()
+                if statistic is not None and (value := statistic(sets)) is not None
+            }
+            if values:
+                result["Datapoints"].append(_datapoint(at_ms, values, source.unit))
+    if len(sources) > 1:
+        result["Datapoints"].sort(key=lambda datapoint: datapoint["Timestamp"])
     return result
+
+
+def _datapoint(at_ms: int, values: Mapping[str, float], unit: str) -> dict[str, Any]:
+    shown = {name: value for name, value in values.items() if name in SIMPLE}
+    extended = {name: value for name, value in values.items() if name not in SIMPLE}
+    datapoint: dict[str, Any] = {"Timestamp": at_ms, **shown, "Unit": unit}
+    if extended:
+        datapoint["ExtendedStatistics"] = extended
+    return datapoint
 
 
 def _check(params: GetMetricStatisticsParams) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from redrive.core.time import Millis
 from redrive.services.queues import fifo
 from redrive.services.queues.fifo import Numbered
@@ -21,6 +23,16 @@ def check_held(tx: Tx, queue: Queue, handle: Handle, text: str, now_ms: Millis) 
     found = _find(tx, queue, handle, now_ms)
     if found is not None:
         _check_lease(found, handle, text, now_ms)
+
+
+def only_held(tx: Tx, queue: Queue, handles: Sequence[Handle], now_ms: Millis) -> list[Handle]:
+    """Return the handles that a delete would not refuse."""
+    held = []
+    for handle in handles:
+        found = _find(tx, queue, handle, now_ms)
+        if found is None or not _is_lapsed(found, handle, now_ms):
+            held.append(handle)
+    return held
 
 
 def change(
@@ -48,5 +60,9 @@ def _find(tx: Tx, queue: Queue, handle: Handle, now_ms: Millis) -> Numbered | No
 
 
 def _check_lease(found: Numbered, handle: Handle, text: str, now_ms: Millis) -> None:
-    if found.message.receives != handle.receives or found.message.visible_ms <= now_ms:
+    if _is_lapsed(found, handle, now_ms):
         raise fifo.lapsed(text)
+
+
+def _is_lapsed(found: Numbered, handle: Handle, now_ms: Millis) -> bool:
+    return found.message.receives != handle.receives or found.message.visible_ms <= now_ms

@@ -147,7 +147,11 @@ def _derived(
             {
                 "AtMs": recent.deleted_ms,
                 "Kind": "deleted",
-                "Detail": {"queue": recent.queue_arn, "request": recent.request_id},
+                "Detail": {
+                    "queue": recent.queue_arn,
+                    "request": recent.request_id,
+                    **({"reason": recent.reason} if recent.reason else {}),
+                },
             },
         ]
     if message is not None and message.receives == 1:

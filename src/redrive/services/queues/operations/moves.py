@@ -48,6 +48,26 @@ def _own_queue(tx: Tx, arn: str, context: Context, action: str, name: str) -> Qu
     return find(tx, f"/{queue.account}/{queue.name}", context, action)
 
 
+def _check_destination(
+    tx: Tx, source: Queue, destination_arn: str | None, context: Context
+) -> None:
+    """Refuse a move to where the caller may not send, or that no redrive policy calls for."""
+    origins = tx.rows(Queue, "queues.dead_letter_sources", arn=source.arn, after="", limit=1_000)
+    if not origins:
+        raise _invalid("Source queue must be configured as a Dead Letter Queue.")
+    if destination_arn is not None:
+        if destination_arn == source.arn:
+            raise _invalid("Source queue arn and destination queue arn cannot be the same.")
+        is_own = f":{context.caller.account}:" in destination_arn  # moves stay in an account
+        action = "SendMessage" if is_own else "StartMessageMoveTask"
+        to = _own_queue(tx, destination_arn, context, action, "DestinationArn")
+        if to.is_fifo != source.is_fifo:
+            raise _invalid("Source queue and destination queue must be of the same type.")
+    else:
+        for origin in origins:
+            check_access(origin, context, "SendMessage")
+
+
 def start_message_move_task(
     room: Queues, tx: Tx, params: StartMessageMoveTaskParams, context: Context
 ) -> Result:
@@ -67,20 +87,7 @@ def start_message_move_task(
             f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be"
             f" between 1 and {MOVE_RATE_MAX}, if provided."
         )
-    origins = tx.rows(Queue, "queues.dead_letter_sources", arn=source.arn, after="", limit=1_000)
-    if not origins:
-        raise _invalid("Source queue must be configured as a Dead Letter Queue.")
-    if destination_arn is not None:
-        if destination_arn == source.arn:
-            raise _invalid("Source queue arn and destination queue arn cannot be the same.")
-        is_own = f":{context.caller.account}:" in destination_arn  # moves stay in an account
-        action = "SendMessage" if is_own else "StartMessageMoveTask"
-        to = _own_queue(tx, destination_arn, context, action, "DestinationArn")
-        if to.is_fifo != source.is_fifo:
-            raise _invalid("Source queue and destination queue must be of the same type.")
-    else:
-        for origin in origins:
-            check_access(origin, context, "SendMessage")
+    _check_destination(tx, source, destination_arn, context)
     if any(task.status in ("RUNNING", "CANCELLING") for task in _tasks(tx, source.arn, 1)):
         raise _invalid(
             "There is already a task running. Only one active task is allowed for a source queue"

@@ -14,15 +14,13 @@ from typing import NamedTuple
 import orjson
 
 from redrive.core.effects import Context, Params, Result, Wait
+from redrive.core.limits import RECORDS_MAX
 from redrive.core.time import SECOND_MS
 from redrive.services.queues.handles import receipt_handle
 from redrive.services.queues.model import Message, Queue
 from redrive.services.queues.operations.receive import take
 from redrive.services.queues.room import Queues, find
 from redrive.store.store import Tx
-
-RECORDS_MAX = 1_000
-"""Of one receive: a transaction of some tens of milliseconds, which all others wait for."""
 
 # Message.content is ready JSON text: where its MessageId, its MD5OfBody and its body begin.
 _ID = slice(len('"MessageId":'), len('"MessageId":') + 38)
@@ -36,6 +34,7 @@ class Record(NamedTuple):
     id: str
     handle: str
     text: bytes  # JSON, as it stands in the event
+    group: str  # its message group, where the queue is a FIFO queue; else empty
 
 
 def receive_records(room: Queues, tx: Tx, params: Params, context: Context) -> Result | Wait:
@@ -84,7 +83,8 @@ def _record(
             tail,
         )
     )
-    return Record(identity[1:-1].decode("ascii"), handle, text)
+    group = "" if numbered is None else message.group_id or ""
+    return Record(identity[1:-1].decode("ascii"), handle, text, group)
 
 
 def _system(message: Message, numbered: Mapping[str, str] | None) -> bytes:

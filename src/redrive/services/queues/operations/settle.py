@@ -81,6 +81,7 @@ def _delete(
     handles: Sequence[Handle],
     context: Context,
     request_id: str | None = None,
+    reason: str | None = None,
 ) -> int:
     """Delete what is still there under the handle of its latest receive; return how many."""
     # One batch may name a message by an older handle and by the current one.
@@ -115,15 +116,15 @@ def _delete(
     for lease in gone:
         if lease.receives == 1 and lease.lineage is None:
             room.recent.append(
-                Recent(lease.seq, queue.arn, lease.receive_ms, context.now_ms, request_id)
+                Recent(lease.seq, queue.arn, lease.receive_ms, context.now_ms, request_id, reason)
             )
         else:
-            _note_deleted(tx, queue, lease, context, request_id)
+            _note_deleted(tx, queue, lease, context, request_id, reason)
     return len(gone)
 
 
 def _note_deleted(
-    tx: Tx, queue: Queue, lease: Lease, context: Context, request_id: str | None
+    tx: Tx, queue: Queue, lease: Lease, context: Context, request_id: str | None, reason: str | None
 ) -> None:
     line = lease.seq if lease.lineage is None else lease.lineage
     if lease.receives == 1:
@@ -136,6 +137,7 @@ def _note_deleted(
         count=lease.receives,
         queue=queue.arn,
         request=request_id,
+        reason=reason,
     )
 
 
@@ -197,15 +199,20 @@ def _change(room: Queues, tx: Tx, queue: Queue, text: str, timeout: int, context
 def settle_batch(room: Queues, tx: Tx, params: Params, context: Context) -> Result:
     """Settle what one invocation made of a batch, in one transaction (internal; for mappings).
 
-    params: QueueArn, Delete and Keep (receipt handles), RequestId, FunctionArn, Outcome (failed or
-    throttled), Error (JSON text of the function's error, or None). What is kept stays hidden until
-    its visibility timeout ends; that is the retry. Returns how many were deleted and kept.
+    params: QueueArn, Delete and Keep (receipt handles), RequestId, FunctionArn, Outcome (failed,
+    throttled, or filtered: what is deleted was not for the function), Error (JSON text of the
+    function's error, or None). What is kept stays hidden until its visibility timeout ends; that is
+    the retry. A FIFO queue deletes nothing whose timeout is over, as DeleteMessage would refuse it.
+    Returns how many were deleted and kept.
     """
     queue = find_by_arn(tx, params["QueueArn"])
     if queue is None:
         return {"Deleted": 0, "Kept": 0}
     done = [_parse(text) for text in params["Delete"]]
-    deleted = _delete(room, tx, queue, done, context, params["RequestId"])
+    if queue.is_fifo:
+        done = fifo_settle.only_held(tx, queue, done, context.now_ms)
+    reason = "filtered" if params.get("Outcome") == "filtered" else None
+    deleted = _delete(room, tx, queue, done, context, params["RequestId"], reason)
     kept = _note_kept(tx, queue, params, context) if params["Keep"] else 0
     return {"Deleted": deleted, "Kept": kept}
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from redrive.services.stacks.makers.endpoints import InvokeConfigMaker, UrlMaker
 from redrive.services.stacks.makers.functions import FunctionMaker, MappingMaker, PermissionMaker
+from redrive.services.stacks.makers.layers import LayerMaker, LayerPermissionMaker
 from redrive.services.stacks.makers.maker import Maker, Properties, Target
 from redrive.services.stacks.makers.queues import QueueMaker, QueuePolicyMaker
-from redrive.services.stacks.makers.roles import ManagedPolicyMaker, RecordMaker, RoleMaker
+from redrive.services.stacks.makers.roles import ManagedPolicyMaker, PolicyMaker, RoleMaker
+from redrive.services.stacks.makers.versions import AliasMaker, VersionMaker
 
 __all__ = ["MAKERS", "Maker", "Properties", "Target"]
 
 MAKERS: Mapping[str, Maker] = {
     "AWS::IAM::ManagedPolicy": ManagedPolicyMaker(),
-    "AWS::IAM::Policy": RecordMaker(),
+    "AWS::IAM::Policy": PolicyMaker(),
     "AWS::IAM::Role": RoleMaker(),
+    "AWS::Lambda::Alias": AliasMaker(),
+    "AWS::Lambda::EventInvokeConfig": InvokeConfigMaker(),
     "AWS::Lambda::EventSourceMapping": MappingMaker(),
     "AWS::Lambda::Function": FunctionMaker(),
+    "AWS::Lambda::LayerVersion": LayerMaker(),
+    "AWS::Lambda::LayerVersionPermission": LayerPermissionMaker(),
     "AWS::Lambda::Permission": PermissionMaker(),
+    "AWS::Lambda::Url": UrlMaker(),
+    "AWS::Lambda::Version": VersionMaker(),
     "AWS::SQS::Queue": QueueMaker(),
     "AWS::SQS::QueuePolicy": QueuePolicyMaker(),
 }

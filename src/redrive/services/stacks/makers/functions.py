@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from redrive.core.arn import function_arn
 from redrive.core.effects import Result
 from redrive.services.stacks.archive import inline_zip
-from redrive.services.stacks.makers.maker import Properties, Target, removed_tags, tag_map
+from redrive.services.stacks.makers.maker import (
+    EXISTS,
+    GONE,
+    Properties,
+    Target,
+    removed_tags,
+    tag_map,
+)
 from redrive.services.stacks.model import Json, Request
-
-GONE = ("ResourceNotFoundException",)
-EXISTS = ("ResourceConflictException",)
 
 # Template property -> parameter, and what it goes back to when a template no longer gives it
 # (AWS: API_UpdateFunctionConfiguration; None for what a template must give).
@@ -38,20 +42,18 @@ _MAPPING_DEFAULTS: dict[str, Json] = {
     "FilterCriteria": {},
     "FunctionResponseTypes": [],
     "MaximumBatchingWindowInSeconds": 0,
+    "MetricsConfig": {"Metrics": []},
+    "ProvisionedPollerConfig": {},
     "ScalingConfig": {},
 }
-_MAPPING_KEPT = {
-    "KmsKeyArn": "KMSKeyArn",
-    "LoggingConfig": "LoggingConfig",
-    "MetricsConfig": "MetricsConfig",
-}
+_MAPPING_KEPT = {"KmsKeyArn": "KMSKeyArn"}
 
 
 class FunctionMaker:
     """A function. Its Ref is its name."""
 
     def create(self, target: Target, properties: Properties) -> tuple[Request, ...]:
-        """Return CreateFunction, and PutFunctionConcurrency when concurrency is reserved."""
+        """Return CreateFunction, and what Lambda has operations of its own for."""
         name = target.physical_id
         params: dict[str, Json] = {"FunctionName": name, "Code": _code(target, properties)}
         for given, (param, _default) in _CONFIGURATION.items():
@@ -65,7 +67,7 @@ class FunctionMaker:
         found = Request("lambda", "GetFunction", {"FunctionName": name})
         exists, instead = (EXISTS, (found,)) if target.unsure else ((), ())
         created = Request("lambda", "CreateFunction", params, exists=exists, instead=instead)
-        return (created, *_concurrency(name, properties))
+        return (created, *_concurrency(name, properties), *_settings(name, {}, properties))
 
     def update(
         self, target: Target, old: Properties, new: Properties, changes: Sequence[str]
@@ -89,6 +91,7 @@ class FunctionMaker:
             free = Request("lambda", "DeleteFunctionConcurrency", {"FunctionName": name})
             requests += _concurrency(name, new) or (free,)
         arn = function_arn(target.world.region, target.world.account, name)
+        requests += _settings(name, old, new)
         return (*requests, *_tags(arn, old, new, changes))
 
     def delete(self, target: Target, _properties: Properties) -> tuple[Request, ...]:
@@ -208,6 +211,20 @@ def _concurrency(name: str, properties: Properties) -> tuple[Request, ...]:
         return ()
     params = {"FunctionName": name, "ReservedConcurrentExecutions": count}
     return (Request("lambda", "PutFunctionConcurrency", params),)
+
+
+def _settings(name: str, old: Properties, new: Properties) -> list[Request]:
+    """Return the operations for the settings that differ and have one of their own."""
+    requests = []
+    for given, operation, default in (
+        ("RecursiveLoop", "PutFunctionRecursionConfig", "Terminate"),
+        ("RuntimeManagementConfig", "PutRuntimeManagementConfig", {"UpdateRuntimeOn": "Auto"}),
+    ):
+        value = new.get(given, default if given in old else None)
+        if value is not None and value != old.get(given):
+            members = value if isinstance(value, dict) else {given: value}
+            requests.append(Request("lambda", operation, {"FunctionName": name, **members}))
+    return requests
 
 
 def _tags(

@@ -11,6 +11,10 @@ from redrive.services.stacks.model import Json, Request, World
 
 Properties = Mapping[str, Json]
 
+GONE = ("ResourceNotFoundException",)
+EXISTS = ("ResourceConflictException",)
+"""What Lambda answers when the thing is not there, or is there already."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

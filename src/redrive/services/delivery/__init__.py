@@ -1,0 +1,1 @@
+"""What services owe to each other, kept until it has been delivered."""

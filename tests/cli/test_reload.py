@@ -1,0 +1,135 @@
+"""Changes that a running `redrive up` takes up, each followed by an event and never by a sleep."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.test_up import Up, client_of
+
+from redrive.cli.client import Client
+
+TEMPLATE = """
+    Transform: AWS::Serverless-2016-10-31
+    Globals:
+      Function: {Runtime: python3.12, Handler: app.handler, Timeout: 5}
+    Resources:
+      One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one}}
+      Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: two, AutoPublishAlias: live}}
+"""
+CODE = """
+import told
+
+def handler(event, context):
+    return [told.TOLD, context.function_version]
+"""
+
+Told = dict[str, Any]
+
+
+class Running:
+    """An `up` under way, and its functions by logical id."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.up = Up(folder)
+        ready = self.up.ready()
+        self.client: Client = client_of(ready)
+        self.names = {each["LogicalId"]: each["Name"] for each in ready["Functions"]}
+
+    def ask(self, name: str, qualifier: str | None = None) -> Any:
+        """Invoke a function; return what it returns."""
+        answer = self.client.invoke(self.names[name], b"{}", qualifier=qualifier)
+        return json.loads(answer.payload)
+
+    def reloaded(self) -> Told:
+        """Wait until something was taken up."""
+        return self.up.until(lambda told: told["Kind"] == "reloaded")
+
+    def problems(self) -> list[Told]:
+        """Wait until something cannot be taken up; return why."""
+        told = self.up.until(lambda told: told["Kind"] == "problems")
+        problems: list[Told] = told["Problems"]
+        return problems
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Running]:
+    """Two functions, the second of them published."""
+    (folder / "template.yaml").write_text(textwrap.dedent(TEMPLATE))
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "app.py").write_text(CODE)
+        (folder / name / "told.py").write_text("TOLD = 1\n")
+    made = Running(folder)
+    yield made
+    made.client.close()
+    assert made.up.stop() == 0
+
+
+def test_the_next_invocation_runs_the_new_code(running: Running) -> None:
+    """Only the function whose code changed is deployed, by whatever way the file was saved."""
+    assert running.ask("One") == [1, "$LATEST"]
+    told = running.folder / "one" / "told.py"
+    told.write_text("TOLD = 2\n")
+    assert running.reloaded()["LogicalIds"] == ["One"]
+    assert running.ask("One")[0] == 2
+
+    beside = told.with_name("told.py.tmp")
+    beside.write_text("TOLD = 3\n")
+    beside.replace(told)
+    assert running.reloaded()["TookMs"] >= 0
+    assert running.ask("One")[0] == 3
+
+    inner = running.folder / "one" / "package"
+    inner.mkdir()
+    (inner / "__init__.py").write_text("TOLD = 4\n")
+    told.write_text("from package import TOLD\n")
+    while running.ask("One")[0] != 4:
+        running.reloaded()
+    told.unlink()
+    running.reloaded()
+    assert running.ask("One")["errorType"] == "Runtime.ImportModuleError"
+    told.write_text("TOLD = 5\n")
+    running.reloaded()
+    assert running.ask("One")[0] == 5
+    assert running.ask("Two") == [1, "$LATEST"]
+
+
+def test_what_is_broken_is_told_and_the_old_goes_on(running: Running) -> None:
+    """A syntax error and a broken template are told with their line; mended, all is taken up."""
+    told = running.folder / "one" / "told.py"
+    told.write_text("TOLD = 1\nTOLD = (\n")
+    (problem,) = running.problems()
+    assert (Path(problem["File"]), problem["Line"]) == (told, 2)
+    assert "SyntaxError" in problem["Message"]
+    assert running.ask("One")[0] == 1
+    # A change elsewhere does not take up what is still broken.
+    (running.folder / "one" / "other.py").write_text("x = 1\n")
+    assert Path(running.problems()[0]["File"]) == told
+    told.write_text("TOLD = 2\n")
+    running.reloaded()
+    assert running.ask("One")[0] == 2
+
+    template = running.folder / "template.yaml"
+    template.write_text(template.read_text().replace("Timeout: 5", "Timeout: [5"))
+    (problem,) = running.problems()
+    assert "not valid YAML" in problem["Message"]
+    assert problem["Line"]
+    assert running.ask("One")[0] == 2
+    template.write_text(textwrap.dedent(TEMPLATE).replace("Timeout: 5", "Timeout: 6"))
+    assert {"One", "Two"} <= set(running.reloaded()["LogicalIds"])
+    assert running.ask("One")[0] == 2
+
+
+def test_new_code_of_a_published_function_is_a_new_version(running: Running) -> None:
+    """The alias names a version with the new code; the old version stays as it was."""
+    assert running.ask("Two", "live") == [1, "1"]
+    (running.folder / "two" / "told.py").write_text("TOLD = 2\n")
+    running.reloaded()
+    assert running.ask("Two", "live") == [2, "2"]
+    assert running.ask("Two", "1") == [1, "1"]
