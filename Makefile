@@ -9,9 +9,11 @@ N      ?=
 # What pip install . makes: the hot modules compiled, where there is a C compiler (setup.py).
 COMPILED_TESTS := tests/unit/shell tests/unit/wire tests/unit/services/test_dispatch.py \
     tests/unit/services/queues/test_queues_messages.py tests/server/test_server_http.py \
-    tests/server/test_server_clients.py tests/sim/test_sim_walk.py
+    tests/unit/services/queues/test_queues_records.py tests/unit/services/mappings/test_mappings_poller.py \
+    tests/unit/services/mappings/test_mappings_fifo.py tests/unit/services/mappings/test_mappings_filters.py \
+    tests/runtime/test_environments.py tests/server/test_server_clients.py tests/sim/test_sim_walk.py
 
-.PHONY: demo test native compiled coverage sim crash powerloss scale fuzz browser bench lint docs clean help
+.PHONY: demo test native compiled coverage sim crash storm powerloss scale fuzz browser bench lint docs clean help
 
 help:          ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +64,10 @@ sim: $(READY) ## N=1000 seeds of the simulator; prints the failing one
 
 crash: $(READY) ## N=1000 SIGKILLs of a loaded server; prints the failing seed
 	$(BIN)/python -m tests.crash $(or $(N),1000) $(if $(SEED),--seed $(SEED))
+
+storm: $(READY) ## N=100000 poison messages through a mapping, for each maxReceiveCount from 1 to 10
+	REDRIVE_POISON=$(or $(N),100000) $(BIN)/python -m pytest -q -n 2 \
+	    tests/unit/services/mappings/test_mappings_storms.py -k poison
 
 powerloss: $(READY) ## N=100000 states of a disk that lost its power; prints each seed
 	$(BIN)/python -m tests.faults $(or $(N),100000) $(if $(SEED),--seed $(SEED))

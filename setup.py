@@ -16,11 +16,21 @@ from pathlib import Path
 from setuptools import setup
 
 HOT = (
+    "runtime/environment",
+    "runtime/frames",
     "services/dispatch",
+    "services/functions/operations/invocation",
+    "services/mappings/batches",
+    "services/mappings/poller",
+    "services/mappings/pump",
+    "services/mappings/records",
+    "services/mappings/rules",
+    "services/mappings/settlements",
     "services/queues/contents",
     "services/queues/handles",
     "services/queues/operations/fates",
     "services/queues/operations/receive",
+    "services/queues/operations/records",
     "services/queues/operations/send",
     "services/queues/operations/settle",
     "services/queues/room",
@@ -36,7 +46,8 @@ HOT = (
     "wire/sigv4",
     "wire/validate",
 )
-"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes; nothing else is compiled."""
+"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes, and a message on its way from
+a queue to a function; nothing else is compiled."""
 
 
 def can_compile() -> bool:

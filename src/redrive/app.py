@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import redrive
-from redrive.config import Config, load_keys
+from redrive.config import Config, ConfigError, load_keys
 from redrive.core.effects import Caller, Ran, Run, Worker
 from redrive.core.keys import Keyring
 from redrive.core.time import SECOND_MS
@@ -114,6 +114,7 @@ class App:
         self.origin = f"http://{_bracketed(config.public_host)}:{port}"
         self.local_url = f"http://{_bracketed(config.local_host)}:{port}"
         self._failed = failed
+        self._is_keyed = keyring is not None
         self._faults = 0
         self._invocations = 0
         self._connections: Callable[[], int] = lambda: 0
@@ -147,14 +148,7 @@ class App:
             job=self._jobs,
         )
         self._telemetry.wake = self._dispatch.wake
-        self._executor = Executor(
-            LoopReactor(loop, clock),
-            endpoint_url=self.local_url,
-            work_dir=self._data / "run",
-            on_log=self._telemetry.append,
-            extra_site_path=offer_sdk(self._data / "sdk"),
-            lend=None if keyring is None else keyring.lend,
-        )
+        self._executor = self._employ(config, LoopReactor(loop, clock), keyring)
         self._guard = Guard(
             frozenset((*config.allowed_hosts, _bracketed(config.local_host))),
             frozenset(config.allowed_origins),
@@ -162,6 +156,23 @@ class App:
         self._front = self._open(config, keyring, pump)
         for worker in self._workers(chance):
             self._dispatch.post(worker)
+
+    def _employ(self, config: Config, reactor: LoopReactor, keyring: Keyring | None) -> Executor:
+        """Make what runs functions. Raises ConfigError where they cannot be confined as asked."""
+        try:
+            return Executor(
+                reactor,
+                endpoint_url=self.local_url,
+                work_dir=self._data / "run",
+                on_log=self._telemetry.append,
+                environments_max=config.environments_max,
+                extra_site_path=offer_sdk(self._data / "sdk"),
+                lend=None if keyring is None else keyring.lend,
+                sandbox=config.sandbox,
+            )
+        except ValueError as error:
+            self._store.close()
+            raise ConfigError(str(error)) from None
 
     def _open(self, config: Config, keyring: Keyring | None, pump: Pump) -> Front:
         """Make the front: who is let in, and as whom."""
@@ -295,6 +306,8 @@ class App:
             "waiting": self._dispatch.waiting,
             "running": self._dispatch.asked,
             "faults": self._faults,
+            # Names of functions are not for everybody who has no key.
+            **({} if self._is_keyed else {"functions": self._executor.describe()}),
         }
 
     def figures(self) -> list[Figure]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from redrive.core.keys import Key
 from redrive.core.time import seconds
+from redrive.runtime.sandbox import AUTO, LEVELS
 from redrive.services.identity.keyfile import KeyFileError, read_keys
 from redrive.services.queues.fair import Fairness
 
@@ -48,6 +49,8 @@ class Config:
     log_format: str = "auto"  # text on a terminal, JSON lines elsewhere
     allowed_hosts: tuple[str, ...] = ()  # beyond loopback names: none can be guessed safely
     allowed_origins: tuple[str, ...] = ()  # no web page is let in by itself
+    sandbox: str = "rlimits"  # how functions are confined; auto: as well as this machine can
+    environments_max: int = 1_000  # processes of functions; as many as an account's concurrency
     # When a message group of a standard queue is noisy (services/queues/fair has the sources)
     fair_share: float = 0.1  # of in flight or of processing time; AWS's figure; 1: nobody ever is
     fair_in_flight_min: int = 30  # messages; AWS's figure
@@ -67,6 +70,10 @@ class Config:
         if not 1 <= self.sync_ms <= 60_000:
             raise ConfigError(f"sync_ms {self.sync_ms} is not between 1 and 60000 milliseconds")
         self._check_fairness()
+        if self.sandbox not in (AUTO, *LEVELS):
+            raise ConfigError(f"sandbox {self.sandbox!r} is not {AUTO}, {', '.join(LEVELS)}")
+        if not 1 <= self.environments_max <= 10_000:
+            raise ConfigError(f"environments_max {self.environments_max} is not 1 to 10000")
         if self.encryption not in ("off", "on"):
             raise ConfigError(f"encryption {self.encryption!r} is not off or on")
         if self.authorisation not in ("off", "on"):

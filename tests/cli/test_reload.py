@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.test_up import Up, client_of
+from tests.cli.test_up import Up, client_of, save
 
 from redrive.cli.client import Client
 
@@ -75,26 +75,26 @@ def test_the_next_invocation_runs_the_new_code(running: Running) -> None:
     """Only the function whose code changed is deployed, by whatever way the file was saved."""
     assert running.ask("One") == [1, "$LATEST"]
     told = running.folder / "one" / "told.py"
-    told.write_text("TOLD = 2\n")
+    save(told, "TOLD = 2\n")
     assert running.reloaded()["LogicalIds"] == ["One"]
     assert running.ask("One")[0] == 2
 
-    beside = told.with_name("told.py.tmp")
-    beside.write_text("TOLD = 3\n")
-    beside.replace(told)
+    save(told, "TOLD = 3\n")
     assert running.reloaded()["TookMs"] >= 0
     assert running.ask("One")[0] == 3
 
-    inner = running.folder / "one" / "package"
-    inner.mkdir()
-    (inner / "__init__.py").write_text("TOLD = 4\n")
-    told.write_text("from package import TOLD\n")
-    while running.ask("One")[0] != 4:
-        running.reloaded()
+    made = running.folder / "being-made"
+    made.mkdir()
+    (made / "__init__.py").write_text("TOLD = 4\n")
+    made.rename(told.with_name("package"))
+    running.reloaded()
+    save(told, "from package import TOLD\n")
+    running.reloaded()
+    assert running.ask("One")[0] == 4
     told.unlink()
     running.reloaded()
     assert running.ask("One")["errorType"] == "Runtime.ImportModuleError"
-    told.write_text("TOLD = 5\n")
+    save(told, "TOLD = 5\n")
     running.reloaded()
     assert running.ask("One")[0] == 5
     assert running.ask("Two") == [1, "$LATEST"]
@@ -103,25 +103,25 @@ def test_the_next_invocation_runs_the_new_code(running: Running) -> None:
 def test_what_is_broken_is_told_and_the_old_goes_on(running: Running) -> None:
     """A syntax error and a broken template are told with their line; mended, all is taken up."""
     told = running.folder / "one" / "told.py"
-    told.write_text("TOLD = 1\nTOLD = (\n")
+    save(told, "TOLD = 1\nTOLD = (\n")
     (problem,) = running.problems()
     assert (Path(problem["File"]), problem["Line"]) == (told, 2)
     assert "SyntaxError" in problem["Message"]
     assert running.ask("One")[0] == 1
     # A change elsewhere does not take up what is still broken.
-    (running.folder / "one" / "other.py").write_text("x = 1\n")
+    save(running.folder / "one" / "other.py", "x = 1\n")
     assert Path(running.problems()[0]["File"]) == told
-    told.write_text("TOLD = 2\n")
+    save(told, "TOLD = 2\n")
     running.reloaded()
     assert running.ask("One")[0] == 2
 
     template = running.folder / "template.yaml"
-    template.write_text(template.read_text().replace("Timeout: 5", "Timeout: [5"))
+    save(template, template.read_text().replace("Timeout: 5", "Timeout: [5"))
     (problem,) = running.problems()
     assert "not valid YAML" in problem["Message"]
     assert problem["Line"]
     assert running.ask("One")[0] == 2
-    template.write_text(textwrap.dedent(TEMPLATE).replace("Timeout: 5", "Timeout: 6"))
+    save(template, textwrap.dedent(TEMPLATE).replace("Timeout: 5", "Timeout: 6"))
     assert {"One", "Two"} <= set(running.reloaded()["LogicalIds"])
     assert running.ask("One")[0] == 2
 
@@ -129,7 +129,7 @@ def test_what_is_broken_is_told_and_the_old_goes_on(running: Running) -> None:
 def test_new_code_of_a_published_function_is_a_new_version(running: Running) -> None:
     """The alias names a version with the new code; the old version stays as it was."""
     assert running.ask("Two", "live") == [1, "1"]
-    (running.folder / "two" / "told.py").write_text("TOLD = 2\n")
+    save(running.folder / "two" / "told.py", "TOLD = 2\n")
     running.reloaded()
     assert running.ask("Two", "live") == [2, "2"]
     assert running.ask("Two", "1") == [1, "1"]

@@ -112,6 +112,13 @@ def up(project: Path) -> Iterator[Callable[..., Up]]:
         each.stop()
 
 
+def save(path: Path, text: str) -> None:
+    """Write a file in one step, so that nobody sees half of it."""
+    beside = path.parents[1] / "being-saved"
+    beside.write_text(text)
+    beside.replace(path)
+
+
 def client_of(ready: dict[str, Any]) -> Client:
     """Return a client of a running `up`."""
     return Client(Place(ready["Endpoint"], "000000000000", "us-east-1"))

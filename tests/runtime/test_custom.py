@@ -310,6 +310,31 @@ def test_runtime_that_leaves_after_its_answer(world):
     assert first.payload != second.payload
 
 
+def test_runtime_that_does_not_wait_for_our_word(world):
+    """An answer that was sent counts, though its runtime is gone before we have read it."""
+    files = {
+        "bootstrap": program("""
+            id, _, _ = get_next()
+            path = f"/2018-06-01/runtime/invocation/{id}/response"
+            api.request("POST", path, '"' + "x" * 2_000_000 + '"')
+            os._exit(1)
+        """)
+    }
+    function = world.program(files, runtime="provided.al2023")
+    assert [len(world.run(function).payload) for _ in range(5)] == [2_000_002] * 5
+
+
+def test_memory_used_is_the_programs_own(world):
+    """What is told is the runtime's peak, without the process of ours that stands above it."""
+    files = bootstrap("""
+        def answer(event, headers):
+            lines = open("/proc/self/status").read().splitlines()
+            return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    """)
+    ran = run_once(world, files)
+    assert abs(ran.memory_mb * 1024 - int(ran.payload)) < 2048
+
+
 def test_stream(world):
     """A response that streams is heard as it goes; without a listener it is one payload."""
     files = {

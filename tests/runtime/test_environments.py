@@ -124,7 +124,7 @@ def test_parent_that_cannot_start(world, tmp_path):
     program.write_text("#!/bin/sh\necho no such luck\nexit 1\n")
     program.chmod(0o755)
     executor = world.executor
-    executor._installed = [Interpreter(11, str(program))]
+    executor._choices._pythons = [Interpreter(11, str(program))]
     ran = world.run(world.function(PID))
     told = json.loads(ran.payload)
     assert told["errorType"] == "Runtime.InvalidEntrypoint"
@@ -133,7 +133,7 @@ def test_parent_that_cannot_start(world, tmp_path):
 
 def test_program_that_is_gone(world, tmp_path):
     """An interpreter that was removed meanwhile is an answer and not a crash."""
-    world.executor._installed = [Interpreter(11, str(tmp_path / "nowhere"))]
+    world.executor._choices._pythons = [Interpreter(11, str(tmp_path / "nowhere"))]
     ran = world.run(world.function(PID))
     assert json.loads(ran.payload)["errorType"] == "Runtime.InvalidEntrypoint"
 

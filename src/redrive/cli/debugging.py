@@ -31,6 +31,9 @@ PORTS = {"debugpy": 5678, "inspect": 9229}
 _WAITING_NODES = ((20, 15), (22, 3))
 """Since these versions --inspect-wait is there; before, --inspect-brk stops in our bootstrap."""
 
+_QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
+"""Keeps debugpy from warning of Python's frozen modules, in which nobody sets breakpoints."""
+
 _NO_DEBUGPY = (
     "debugpy is neither among the function's packages nor beside Redrive: `pip install debugpy`"
     " where Redrive is installed, or name it in requirements.txt"
@@ -119,11 +122,11 @@ class Debugging:
     def _python(self, resource: Resource) -> dict[str, str]:
         code = resource.properties["Code"]
         if isinstance(code, dict) and (Path(code.get("S3Key") or "/") / "debugpy").is_dir():
-            return {}
+            return {_QUIET: "1"}
         spec = find_spec("debugpy")
         if spec is None or spec.origin is None:
             raise self._error(f"--debug {resource.logical_id}: {_NO_DEBUGPY}", resource)
-        return {"REDRIVE_DEBUGPY": str(Path(spec.origin).parents[1])}
+        return {_QUIET: "1", "REDRIVE_DEBUGPY": str(Path(spec.origin).parents[1])}
 
     def _node(self, resource: Resource, source: Path | None, port: int) -> dict[str, str]:
         """Return what makes Node.js run in the source folder itself and wait for a debugger."""

@@ -63,7 +63,7 @@ def invoke(
 
 def _print_answer(answer: Invoked, *, as_json: bool, is_async: bool, with_log: bool) -> None:
     if as_json:
-        told = {"RequestId": answer.request_id}
+        told: dict[str, Any] = {"RequestId": answer.request_id}
         if not is_async:
             told |= {
                 "ExecutedVersion": answer.version,

@@ -61,7 +61,7 @@ LEFT_OUT = frozenset(
 SCRATCH_ENDINGS = (".pyc", ".pyo", ".swo", ".swp", ".swx", "~")
 """Of what editors and interpreters leave beside the code."""
 SYNC_EACH_MAX = 32
-"""Up to so many new files are synced one by one, more by one sync of everything."""
+"""Up to so many new files and folders are synced one by one, more by one sync of everything."""
 
 
 class Entry(NamedTuple):
@@ -340,10 +340,11 @@ def _settle(scratch: Path, target: Path, fresh: list[Path] | None) -> None:
         shutil.rmtree(scratch)
         return
     # Names by content are trusted for ever: the content must be on the disk before.
-    if fresh is None or len(fresh) > SYNC_EACH_MAX:
+    folders = [Path(folder) for folder, _names, _files in os.walk(scratch)]
+    if fresh is None or len(fresh) + len(folders) > SYNC_EACH_MAX:
         os.sync()
     else:
-        for path in (*fresh, *(Path(folder) for folder, _names, _files in os.walk(scratch))):
+        for path in (*fresh, *folders):
             _sync(path)
     try:
         scratch.rename(target)

@@ -16,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 
 from redrive.cli.packages import Builder, Installer, PackageError
-from redrive.runtime.interpreters import Choice, choose, find_installed
+from redrive.runtime.choices import Choices
+from redrive.runtime.interpreters import Choice
 from redrive.runtime.tools import run_tool
 from redrive.services.stacks.checks import LOCAL_BUCKET
 from redrive.services.stacks.model import Problem, Resource, Stack, TemplateError, World
@@ -149,21 +150,20 @@ class Project:
         return found
 
     def notes(self, stack: Stack) -> list[str]:
-        """Return what a person should know of the Pythons that run the functions."""
+        """Return what a person should know of what runs the functions here."""
         runtimes = {
             str(resource.properties.get("Runtime"))
             for resource in stack.resources.values()
             if resource.type == FUNCTION
         }
-        pythons = [each for each in sorted(runtimes) if each.startswith("python")]
-        notes = (python_of(runtime).note for runtime in pythons)
+        notes = (program_of(runtime).note for runtime in sorted(runtimes))
         return [note for note in notes if note]
 
 
 @cache
-def python_of(runtime: str) -> Choice:
-    """Return which Python runs a runtime here."""
-    return choose(runtime, find_installed(os.environ))
+def program_of(runtime: str) -> Choice:
+    """Return what runs a runtime here."""
+    return Choices(os.environ).of(runtime)
 
 
 @cache
@@ -175,7 +175,7 @@ def node_version() -> str:
 
 
 def _installer(runtime: str) -> Installer:
-    found = python_of(runtime).interpreter
+    found = program_of(runtime).interpreter
     version = f"3.{found.minor if found else sys.version_info.minor}"
     path = found.path if found else sys.executable
     node = node_version() if runtime.startswith("nodejs") else ""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from redrive.cli.packages import Builder
-from redrive.cli.project import Progress, Project, names_by_content, python_of
+from redrive.cli.project import Progress, Project, names_by_content, program_of
 from redrive.cli.syntax import find_errors
 from redrive.runtime.interpreters import Interpreter
 from redrive.services.stacks.model import Stack, TemplateError
@@ -117,5 +117,6 @@ class Reloader:
             for resource in self._last[2].resources.values()
             if resource.logical_id in self.code
         }
-        found = (python_of(runtime).interpreter for runtime in sorted(runtimes))
+        pythons = [each for each in sorted(runtimes) if each.startswith("python")]
+        found = (program_of(runtime).interpreter for runtime in pythons)
         return [each for each in found if each is not None]

@@ -45,6 +45,10 @@ from redrive.store.store import StoreFailed
     "--encryption-key-file",
     help="File of the keys for it, made when there is none.  [default: redrive.key in --data]",
 )
+@click.option("--sandbox", help="How functions are confined; see the README.  [default: rlimits]")
+@click.option(
+    "--environments-max", type=int, help="Processes of functions at a time.  [default: 1000]"
+)
 @click.option(
     "--allow-reset", is_flag=True, default=None, help="Let POST /_redrive/reset empty an account."
 )

@@ -126,3 +126,33 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
 def test_nothing_has_changed(project: Project) -> None:
     """A look ends without a change."""
     assert project.watcher.changes(1) == frozenset()
+
+
+def test_our_own_data_among_the_code(tmp_path: Path) -> None:
+    """What the server writes is no change, also where its directory lies in the code; a zip is."""
+    code, zipped = tmp_path / "code", tmp_path / "code.zip"
+    (code / "state" / "run").mkdir(parents=True)
+    zipped.write_text("1")
+    watcher = Watcher(tmp_path / "template.yaml", [code, zipped], code / "state")
+    (code / "state" / "redrive.db").write_text("1")
+    (code / "state" / "run" / "log").write_text("1")
+    zipped.write_text("2")
+    assert watcher.changes(WAIT_MS) == {zipped}
+    watcher.close()
+
+
+def test_what_was_not_told_yet_outlives_a_change_of_the_code(tmp_path: Path) -> None:
+    """Other code is watched from then on, and no change falls in between."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    watcher = Watcher(tmp_path / "template.yaml", [one], tmp_path / ".redrive")
+    (one / "a.py").write_text("1")
+    watcher.cover([one, two])
+    (two / "b.py").write_text("1")
+    told: set[Path] = set()
+    while not told >= {one / "a.py", two / "b.py"}:
+        more = watcher.changes(WAIT_MS)
+        assert more
+        told |= more
+    watcher.close()

@@ -47,9 +47,11 @@ def test_stream_is_given_on_in_pieces() -> None:
     assert isinstance(seen[0], Opening)
     assert seen[1:] == [b"one"]
     assert reader.feed(b"3\r\ntwo\r\n") == [b"two"]
+    for _ in range(7):
+        assert len(b"".join(reader.feed(b"100000\r\n" + b"x" * (1 << 20) + b"\r\n"))) == 1 << 20
     (end,) = reader.feed(b"0\r\n\r\n")
     assert isinstance(end, Request)
-    assert (end.path, end.body) == ("/s", b"")
+    assert (end.path, end.body, end.is_too_large) == ("/s", b"", False)
 
 
 def test_expectation() -> None:

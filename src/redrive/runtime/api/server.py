@@ -27,6 +27,9 @@ from redrive.runtime.reactor import Reactor
 HOST = "127.0.0.1"
 CONNECTIONS_MAX = 64
 READ_BYTES = 262_144
+DRAINED_READS_MAX = 64
+"""Together more than a socket holds, and than an answer may have."""
+
 PENDING_MAX = 65_536
 """Requests sent ahead, or pieces of one; as many as one read can hold."""
 
@@ -103,8 +106,9 @@ class ApiServer:
         """Read what was sent already, by clients that may have ended since."""
         self._accept()
         for connection in list(self._connections.values()):
-            while connection.ticket in self._connections and self._read(connection):
-                pass
+            for _ in range(DRAINED_READS_MAX):
+                if not self._read(connection):
+                    break
 
     def close(self) -> None:
         """Close everything."""

@@ -53,7 +53,7 @@ def show_sources(code_path: str, source: str) -> None:
             shown = os.path.join(source, os.path.relpath(path, code_path))
             if not os.path.isfile(shown):  # it was installed into the package
                 return super().get_code(fullname)
-            return self.source_to_code(self.get_data(path), shown)  # type: ignore[arg-type]
+            return self.source_to_code(self.get_data(path), shown)
 
     make = FileFinder.path_hook(
         (ExtensionFileLoader, EXTENSION_SUFFIXES),

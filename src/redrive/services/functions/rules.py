@@ -27,7 +27,15 @@ CODE_STORAGE_BYTES_MAX = 80_530_636_800
 ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_FLOOR = 100
 
-PYTHON_RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 15))
+SERVED_RUNTIMES = frozenset(
+    [
+        *(f"python3.{minor}" for minor in range(8, 15)),
+        *(f"nodejs{major}.x" for major in range(16, 26, 2)),
+        "provided.al2",
+        "provided.al2023",
+    ]
+)
+"""What the runtimes of this server run (runtime/choices.py); a test holds the two together."""
 
 # AWS's set, in the order in which AWS prints it.
 _AWS_RUNTIMES = (
@@ -94,7 +102,7 @@ _VARIABLES_TROUBLE = (
 
 def check_runtime(runtime: str) -> None:
     """Refuse a runtime that cannot be served, each kind in its own words."""
-    if runtime in PYTHON_RUNTIMES:
+    if runtime in SERVED_RUNTIMES:
         return
     if runtime in _RETIRED_RUNTIMES:
         raise invalid(
@@ -105,7 +113,7 @@ def check_runtime(runtime: str) -> None:
     if runtime in _AWS_RUNTIMES.split(", "):
         raise invalid(
             f"The runtime parameter of {runtime} is not supported by this server, which runs "
-            f"{PYTHON_RUNTIMES[0]} to {PYTHON_RUNTIMES[-1]}."
+            "Python, Node.js, and programs of your own (provided.al2023) that bring their runtime."
         )
     raise invalid(
         f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum "

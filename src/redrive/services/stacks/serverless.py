@@ -211,8 +211,9 @@ def local_code(body: Mapping[str, Json]) -> dict[str, str]:
     """Return the local path of each function's and layer's code as the template gives it."""
     found = {}
     for name, resource in _object(body.get("Resources")).items():
-        place = _EXPANDED_PLACES.get(resource.get("Type")) if isinstance(resource, dict) else None
-        code = _object(resource.get("Properties")).get(place) if place else None
+        declared = _object(resource)
+        place = _EXPANDED_PLACES.get(str(declared.get("Type")))
+        code = _object(declared.get("Properties")).get(place) if place else None
         if isinstance(code, str):
             found[name] = code
     return found

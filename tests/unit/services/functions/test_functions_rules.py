@@ -95,8 +95,8 @@ def test_python_runtimes_pass() -> None:
         ("python3.7", "The runtime parameter of python3.7 is no longer supported for creating or"),
         ("go1.x", "The runtime parameter of go1.x is no longer supported for creating or updating"),
         (
-            "nodejs20.x",
-            "The runtime parameter of nodejs20.x is not supported by this server, which",
+            "java21",
+            "The runtime parameter of java21 is not supported by this server, which",
         ),
         (
             "PYTHON3.9",

@@ -22,10 +22,13 @@ from redrive.services.queues.operations.receive import take
 from redrive.services.queues.room import Queues, find
 from redrive.store.store import Tx
 
-# Message.content is ready JSON text: where its MessageId, its MD5OfBody and its body begin.
-_ID = slice(len('"MessageId":'), len('"MessageId":') + 38)
-_MD5 = slice(_ID.stop + len(',"MD5OfBody":'), _ID.stop + len(',"MD5OfBody":') + 34)
-_BODY = slice(_MD5.stop + len(',"Body":'), None)
+# Message.content is ready JSON text: where its MessageId and MD5OfBody begin and end, in their
+# quotation marks, and where its body begins.
+_ID = len('"MessageId":')
+_ID_END = _ID + 38
+_MD5 = _ID_END + len(',"MD5OfBody":')
+_MD5_END = _MD5 + 34
+_BODY = _MD5_END + len(',"Body":')
 
 
 class Record(NamedTuple):
@@ -64,7 +67,7 @@ def _record(
 ) -> Record:
     content = message.content
     handle = receipt_handle(queue.heap, message.seq, message.receives)
-    identity = content[_ID]
+    identity = content[_ID:_ID_END]
     attributes, digest = b"{}", b""
     if message.attributes is not None:
         attributes = _attributes(message.attributes)
@@ -75,11 +78,11 @@ def _record(
         % (
             identity,
             handle.encode("ascii"),
-            content[_BODY],
+            content[_BODY:],
             _system(message, numbered),
             attributes,
             digest,
-            content[_MD5],
+            content[_MD5:_MD5_END],
             tail,
         )
     )
