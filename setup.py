@@ -46,8 +46,8 @@ HOT = (
     "wire/sigv4",
     "wire/validate",
 )
-"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes, and a message on its way from
-a queue to a function; nothing else is compiled."""
+"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes, and a message on its way
+to a function; nothing else is compiled."""
 
 
 def can_compile() -> bool:
