@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from bench.handlers import ECHO, NOTHING, RECORDER, create_function
+from bench.processes import pss_mb
 from bench.queues import generate
 from bench.requests import invoke_request
 from bench.responses import ResponseReader
@@ -41,6 +42,21 @@ def measure_cold(
         create_function(client, name, f"# {n}\n{source}")
         taken.append(timed_invoke(server.port, name))
     return {"first_ms": taken[0], "p50_ms": median(taken[1:]), "max_ms": max(taken[1:])}
+
+
+def measure_idle(server: Server, client: Client, tag: str, *, count: int) -> dict[str, Any]:
+    """Warm one environment of each of many functions; return what each costs while it idles.
+
+    Memory is that of all processes below the server, its warm parents too, shared pages shared out.
+    """
+    before = frozenset(server.pids())
+    for n in range(count):
+        name = f"{tag}-{n}"
+        create_function(client, name, f"# {n}\n{ECHO}")
+        timed_invoke(server.port, name)
+    processes = [pid for pid in server.pids() if pid != server.pid]
+    added = sum(pid not in before for pid in processes)
+    return {"functions": count, "processes": added, "mb_each": pss_mb(processes) / count}
 
 
 def timed_invoke(port: int, function: str) -> float:

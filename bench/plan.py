@@ -7,6 +7,7 @@ import contextlib
 from bench.disk import measure_sync
 from bench.functions import (
     measure_cold,
+    measure_idle,
     measure_invoke,
     measure_latency,
     measure_mapping,
@@ -41,6 +42,7 @@ GROUPS = (
     "latency",
     "mapping",
     "stream",
+    "idle",
     "start",
     "up",
 )
@@ -83,7 +85,15 @@ def _alone(options: Options) -> Results:
         results["cold boto3"] = once_each(
             "cold boto3", (Redrive,), lambda kind: _cold(kind, 6 * options.rounds, CALLER)
         )
+    if options.wants("idle"):
+        results["idle"] = once_each("idle", (Redrive,), lambda kind: _idle(kind, options))
     return results
+
+
+def _idle(kind: type[Server], options: Options) -> Figures:
+    with kind() as server:
+        count = 100 if options.quick else 1_000
+        return measure_idle(server, Client(server), "idle", count=count)
 
 
 def _cold(kind: type[Server], count: int, source: str = ECHO) -> Figures:

@@ -38,6 +38,16 @@ def rss_mb(pids: Iterable[int]) -> float:
     return kilobytes / 1024
 
 
+def pss_mb(pids: Iterable[int]) -> float:
+    """Return the resident memory of the processes; pages that they share are shared out."""
+    kilobytes = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes / 1024
+
+
 def peak_mb(pids: Iterable[int]) -> float:
     """Return the most resident memory that each process had since `forget_peak`, added up."""
     kilobytes = 0

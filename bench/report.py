@@ -203,6 +203,7 @@ FUNCTIONS = (
     "mapping",
     "stream 10",
     "stream 100",
+    "idle",
     "start",
     "up",
 )
@@ -227,6 +228,8 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
         elif name.startswith("stream"):
             what = f"through a mapping at batch size {name.split()[1]}"
             yield what, figures["per_second"], "messages/s"
+        elif name == "idle":
+            yield f"each of {figures['functions']:,} idle functions", figures["mb_each"], "MB"
         elif name == "start":
             yield "serve healthy", figures["healthy_ms"], "ms"
             yield "serve idle memory", figures["idle_mb"], "MB"

@@ -156,6 +156,8 @@ def _functions(subject: str) -> list[Target]:
                _value("stream 100", subject, "per_second"), _at_least(30_000), "{:,.0f}"),
         Target("queue to handler on an idle server, p50", "< 3 ms",
                _value("latency", subject, "p50_ms"), _below(3), "{:.2f} ms"),
+        Target("each of many idle functions, once warm", "< 5 MB",
+               _value("idle", subject, "mb_each"), _below(5), "{:.2f} MB"),
         Target("`serve` healthy after", "< 300 ms",
                _value("start", subject, "healthy_ms"), _below(300), "{:.0f} ms"),
         Target("`serve` idle memory", "< 60 MB",

@@ -154,6 +154,7 @@ def run_of_everything() -> dict[str, Any]:
         "cold boto3": {"redrive": {"first_ms": 90, "p50_ms": 24, "max_ms": 30}},
         "latency": {"redrive": {"first_ms": 9, "p50_ms": 1.5, "p99_ms": 3}},
         "mapping": {"redrive": {"first_s": 0.2, "s": 0.05}},
+        "idle": {"redrive": {"functions": 1_000, "processes": 1_001, "mb_each": 4.5}},
         "stream 10": {"redrive": {"s": 2, "per_second": 20_000}},
         "stream 100": {"redrive": {"s": 1, "per_second": 30_000}},
         "start": {"redrive": {"healthy_ms": 280, "idle_mb": 40}},

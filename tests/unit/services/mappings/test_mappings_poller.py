@@ -73,6 +73,7 @@ def test_a_backlog_flows_in_full_batches_without_waiting(world: World) -> None:
     assert world.now_ms == T0
 
 
+@pytest.mark.interpreted
 def test_a_backlog_is_received_by_all_free_slots_in_one_step(world: World) -> None:
     """After the first full receive the four other slots receive together; none beyond them."""
     uuid = world.ready(Enabled=False)
