@@ -234,6 +234,7 @@ class App:
             outbox=Outbox(registry),
             note=self._lambda_tally.note,
             warmer=lambda environment, count: self._executor.keep(environment, count),
+            trouble=self._trouble,
         )
         functions.register(registry, room)
         self._lambda_tally.unreserved = room.running.of_pool
@@ -267,6 +268,10 @@ class App:
             self._revisions[environment.function_arn] = environment.revision
             self._executor.retire(environment.function_arn, environment.revision)
         self._executor.run(run, done)
+
+    def _trouble(self, runtime: str) -> str:
+        choice = self._executor.interpreter(runtime)
+        return choice.note if choice.interpreter is None else ""
 
     def _dropped(self, dropped: Dropped) -> None:
         log.warning(

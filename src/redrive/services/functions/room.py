@@ -145,6 +145,11 @@ def _uncounted(tx: Tx, metric: str, target: Target, value: float, at_ms: Millis)
     del tx, metric, target, value, at_ms
 
 
+def _runs(_runtime: str) -> str:
+    """Take every runtime for one that can be run, where nobody knows better."""
+    return ""
+
+
 def _always_warm(_environment: Environment, count: int) -> int:
     """Keep nothing warm, where there is nothing that could be cold."""
     return count
@@ -156,7 +161,8 @@ class Functions:
 
     concurrency and unreserved_floor hold for each account and region. warmer keeps so many
     environments of a kind from now on (0: no longer any) and returns how many of them are ready.
-    warm holds how many were, by the ARN of the version, at the last look.
+    warm holds how many were, by the ARN of the version, at the last look. trouble says why this
+    machine cannot run a runtime; an empty text when it can.
     """
 
     code: CodeStore
@@ -167,4 +173,5 @@ class Functions:
     outbox: Outbox = field(default_factory=_NoOutbox)
     note: Note = _uncounted
     warmer: Callable[[Environment, int], int] = _always_warm
+    trouble: Callable[[str], str] = _runs
     warm: dict[str, tuple[Environment, int]] = field(default_factory=dict)

@@ -19,12 +19,13 @@ def configuration(
     listed: bool = False,
     state: str = "Active",
     update: str = "Successful",
+    trouble: str = "",
 ) -> dict[str, Any]:
     """Return a FunctionConfiguration.
 
     qualifier ends the ARN, as when the request named a version or an alias. listed: without the
     states, which lists do not carry (AWS: API_ListFunctions, "returns a subset"). state and update:
-    what the answer to a creation or an update says.
+    what the answer to a creation or an update says. trouble: why the function cannot be run.
     """
     labels = json.loads(function.labels)
     variables = json.loads(function.variables)
@@ -65,10 +66,14 @@ def configuration(
         shape["Layers"] = [{"Arn": each["Arn"], "CodeSize": each["CodeSize"]} for each in layers]
     if function.dead_letter:
         shape["DeadLetterConfig"] = {"TargetArn": function.dead_letter}
-    return shape if listed else shape | _states(state, update)
+    return shape if listed else shape | _states(state, update, trouble)
 
 
-def _states(state: str, update: str) -> dict[str, str]:
+def _states(state: str, update: str, trouble: str) -> dict[str, str]:
+    if trouble:
+        code = "InvalidRuntime"
+        shape = {"State": "Failed", "StateReason": trouble, "StateReasonCode": code}
+        return shape | {"LastUpdateStatus": "Successful"}
     shape = {"State": state, "LastUpdateStatus": update}
     told = {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
     if state == "Pending":

@@ -617,3 +617,21 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
     assert after.call("GetFunction", FunctionName="orders") == shown
     assert Path(shown["Code"]["Location"].removeprefix("file://"), "app.py").exists()
     after.store.close()
+
+
+def test_a_runtime_that_the_machine_lacks_fails_the_function(rig: Rig) -> None:
+    """It is created, is Failed with the reason, and is not invoked, in either way."""
+    lacking = "No Node.js was found on this machine."
+    object.__setattr__(rig.room, "trouble", lambda name: lacking if "node" in name else "")
+    rig.create(Runtime="nodejs22.x")
+    shown = rig.call("GetFunction", FunctionName="orders")["Configuration"]
+    assert shown == rig.call("GetFunctionConfiguration", FunctionName="orders")
+    assert (shown["State"], shown["StateReason"]) == ("Failed", lacking)
+    assert shown["StateReasonCode"] == "InvalidRuntime"
+    for kind in ("RequestResponse", "Event"):
+        error = refused(rig, "Invoke", FunctionName="orders", InvocationType=kind)
+        assert (error.code, error.status) == ("ResourceConflictException", 409)
+        assert error.message.endswith("currently in the following state: Failed")
+    rig.call("UpdateFunctionConfiguration", FunctionName="orders", Runtime="python3.12")
+    assert rig.call("GetFunctionConfiguration", FunctionName="orders")["State"] == "Active"
+    assert rig.call("Invoke", FunctionName="orders")["StatusCode"] == 200

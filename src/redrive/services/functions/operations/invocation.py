@@ -17,7 +17,7 @@ from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.operations.concurrency import allocations, set_aside
 from redrive.services.functions.operations.lookup import key_of, located
 from redrive.services.functions.payloads import check_payload, decode_client_context
-from redrive.services.functions.refusals import too_many_requests
+from redrive.services.functions.refusals import conflict, too_many_requests
 from redrive.services.functions.room import Functions, Slot
 from redrive.store.store import Tx
 
@@ -45,6 +45,11 @@ def invoke(room: Functions, tx: Tx, params: Params, context: Context) -> Result 
     function, alias = located(tx, context.caller, target, "Invoke")
     if invocation_type == "DryRun":
         return {"StatusCode": 204}
+    if room.trouble(function.runtime):
+        raise conflict(
+            "The operation cannot be performed at this time. The function is currently in the "
+            "following state: Failed"
+        )
     if invocation_type == "Event":
         keep_event(room, tx, target._replace(name=function.name), payload, context)
         return {"StatusCode": 202, "Payload": b""}

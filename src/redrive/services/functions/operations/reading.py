@@ -25,7 +25,9 @@ def get_function(room: Functions, tx: Tx, params: Params, context: Context) -> R
         tx, context.caller, params["FunctionName"], "GetFunction", params.get("Qualifier")
     )
     shape: dict[str, Any] = {
-        "Configuration": configuration(function, target.qualifier),
+        "Configuration": configuration(
+            function, target.qualifier, trouble=room.trouble(function.runtime)
+        ),
         "Code": {
             "RepositoryType": "S3",
             "Location": room.code.path(function.code_hash).as_uri(),
@@ -41,7 +43,6 @@ def get_function(room: Functions, tx: Tx, params: Params, context: Context) -> R
 
 def get_function_configuration(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
     """Show a function's configuration."""
-    del room
     target, function = locate(
         tx,
         context.caller,
@@ -49,7 +50,7 @@ def get_function_configuration(room: Functions, tx: Tx, params: Params, context:
         "GetFunctionConfiguration",
         params.get("Qualifier"),
     )
-    return configuration(function, target.qualifier)
+    return configuration(function, target.qualifier, trouble=room.trouble(function.runtime))
 
 
 def list_functions(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
