@@ -137,3 +137,13 @@ def test_what_makes_no_sense_is_told(
     done = redrive("invoke", echo, *words)
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.split())
+
+
+def test_what_a_template_calls_a_function_is_a_name_too(echo: str, redrive: Redrive) -> None:
+    """Logical ids are found in the stacks; what nothing is called is told as it was given."""
+    done = redrive("invoke", "Echo", "--event", '{"a": 1}')
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["arn"].endswith(f":function:{echo}")
+    assert "seen {'a': 1}" in redrive("logs", "Echo").output
+    missing = redrive("invoke", "Nobody", "--event", "{}")
+    assert (missing.exit_code, "function:Nobody" in missing.output) == (1, True)

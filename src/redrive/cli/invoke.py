@@ -12,6 +12,7 @@ import orjson
 
 from redrive.cli.asking import asks, print_json
 from redrive.cli.client import DEFAULT_ACCOUNT, DEFAULT_REGION, Client, Invoked
+from redrive.cli.naming import function_named
 from redrive.cli.samples import SAMPLES, NoSample, Sampler
 from redrive.core.arn import parse_arn
 from redrive.shell.sources import SystemChance, wall_ms
@@ -46,13 +47,14 @@ def invoke(
     is_async: bool,
     with_log: bool,
 ) -> None:
-    """Invoke FUNCTION (a name or ARN) and print its answer.
+    """Invoke FUNCTION (a name, an ARN, or what a template calls it) and print its answer.
 
     A sample of sqs comes from the queue that the function is mapped to, if there is one. The exit
     code is 1 when the function failed; its error is then printed as Lambda tells it.
     """
     if is_async and with_log:
         raise click.UsageError("--log is the end of an invocation, which --async does not wait for")
+    function = function_named(client, function)
     content = _event(client, function, event, body)
     answer = client.invoke(
         function, content, with_log=with_log, qualifier=qualifier, is_async=is_async

@@ -12,6 +12,7 @@ import click
 
 from redrive.cli.asking import asks, print_json
 from redrive.cli.client import Client
+from redrive.cli.naming import function_named
 from redrive.cli.screen import clock_time, say
 from redrive.core.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from redrive.shell.sources import wall_ms
@@ -84,11 +85,12 @@ def logs(
     text: str | None,
     request_id: str | None,
 ) -> None:
-    """Show what each FUNCTION (a name or ARN) wrote, and the platform's lines around it; what all
-    functions wrote when none is named.
+    """Show what each FUNCTION (a name, an ARN, or what a template calls it) wrote, and the
+    platform's lines around it; what all functions wrote when none is named.
 
     With --json each piece of the log is an object on a line of its own.
     """
+    functions = tuple(function_named(client, function) for function in functions)
     asked: dict[str, Any] = {"FunctionNames": list(functions) or None, "RequestId": request_id}
     asked["Containing"] = text
     view = LogView(functions, as_json)

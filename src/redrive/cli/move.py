@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from redrive.cli.asking import asks, print_json
 from redrive.cli.client import Client
+from redrive.cli.naming import queue_named
 from redrive.cli.screen import console, is_terminal, say
 
 LOOK_S = 0.2
@@ -31,12 +32,12 @@ def move(client: Client, as_json: bool, dlq: str, to: str | None, rate: int | No
     restarts of the server.
     """
     arns = {q["Name"]: q["Arn"] for q in client.call("redrive", "DescribeQueues")["Queues"]}
-    source = _arn(dlq, arns)
+    source = _arn(client, dlq, arns)
     client.call(
         "sqs",
         "StartMessageMoveTask",
         SourceArn=source,
-        DestinationArn=None if to is None else _arn(to, arns),
+        DestinationArn=None if to is None else _arn(client, to, arns),
         MaxNumberOfMessagesPerSecond=rate,
     )
     try:
@@ -55,11 +56,11 @@ def move(client: Client, as_json: bool, dlq: str, to: str | None, rate: int | No
     sys.exit(0 if task["Status"] == "COMPLETED" else 1)
 
 
-def _arn(queue: str, arns: dict[str, str]) -> str:
-    """Return the ARN of a queue that is given by name, URL or ARN."""
+def _arn(client: Client, queue: str, arns: dict[str, str]) -> str:
+    """Return the ARN of a queue that is given by name, URL, ARN, or as a template calls it."""
     if queue.startswith("arn:"):
         return queue
-    name = queue.rstrip("/").rpartition("/")[2]
+    name = queue_named(client, queue, arns)
     if name not in arns:
         known = ", ".join(sorted(arns)) or "none"
         raise click.ClickException(f"there is no queue {name}; there are: {known}")

@@ -8,6 +8,7 @@ import click
 
 from redrive.cli.asking import asks, print_json
 from redrive.cli.client import Client
+from redrive.cli.naming import queue_named
 from redrive.cli.screen import console, duration, is_terminal, print_table, say, shortened
 from redrive.core.time import Millis
 from redrive.shell.sources import SystemClock
@@ -57,6 +58,9 @@ def messages(client: Client, as_json: bool, queue: str, limit: int) -> None:
 
     Nothing changes by it: no receive is counted and no message is hidden. The oldest come first.
     """
+    names = {each["Name"] for each in client.call("redrive", "DescribeQueues")["Queues"]}
+    if not queue.startswith("arn:"):
+        queue = queue_named(client, queue, names)
     told = client.call("redrive", "PeekMessages", Queue=queue, MaxResults=limit)
     if as_json:
         print_json(told)
