@@ -118,6 +118,10 @@ def _message(record: dict[str, Any]) -> dict[str, Any]:
         "Body": record["body"],
         "MD5OfBody": record["md5OfBody"],
         "Attributes": record["attributes"],
+        "MessageAttributes": {
+            name: {f"{field[0].upper()}{field[1:]}": text for field, text in value.items()}
+            for name, value in record["messageAttributes"].items()
+        },
     }
 
 
