@@ -147,3 +147,31 @@ def test_what_a_template_calls_a_function_is_a_name_too(echo: str, redrive: Redr
     assert "seen {'a': 1}" in redrive("logs", "Echo").output
     missing = redrive("invoke", "Nobody", "--event", "{}")
     assert (missing.exit_code, "function:Nobody" in missing.output) == (1, True)
+
+
+def test_a_sample_comes_from_the_queue_of_an_alias(
+    client: Client, echo: str, redrive: Redrive
+) -> None:
+    """SAM's AutoPublishAlias maps queues to the alias, which is the function to who invokes it."""
+    queue = "arn:aws:sqs:us-east-1:000000000000:sampled.fifo"
+    fifo = {"QueueName": "sampled.fifo", "FifoQueue": True}
+    alias = {"FunctionName": echo, "Name": "live", "FunctionVersion": "$LATEST"}
+    mapping = {"EventSourceArn": queue, "FunctionName": f"{echo}:live", "Enabled": False}
+    plan = {
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": fifo},
+            "Alias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "DependsOn": ["Queue", "Alias"],
+                "Properties": mapping,
+            },
+        }
+    }
+    try:
+        assert client.call("redrive", "Deploy", StackName="alias", Plan=plan)["Failures"] == []
+        done = redrive("invoke", echo, "--event", "sqs-fifo")
+        (sampled,) = json.loads(done.stdout)["event"]["Records"]
+        assert sampled["eventSourceARN"] == queue
+    finally:
+        client.call("redrive", "DeleteStack", StackName="alias")

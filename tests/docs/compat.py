@@ -133,7 +133,8 @@ def _lambda(registry: Registry, endpoint: Endpoint) -> str:
     rows = [(label.member, label.treatment, label.sentence) for label in LABELS]
     rows += [(f"{name} of an event source mapping", *told) for name, *told in MAPPING_LABELS]
     return (
-        "# Lambda\n\nREST-JSON, functions in Python, event source mappings from SQS.\n\n"
+        "# Lambda\n\nREST-JSON, functions in Python, Node.js and as programs, event source "
+        "mappings from SQS.\n\n"
         f"Served: {', '.join(served)}.\n\n"
         f"{unknown if missing else ''}"
         "## Operations that are refused with InvalidParameterValueException\n\n"

@@ -98,6 +98,29 @@ def test_nothing_of_ours_can_be_imported(world):
     assert json.loads(world.run(function).payload) == ["boto3", "botocore", "urllib3"]
 
 
+def test_what_the_sdk_has_read_is_there_and_what_it_knows_is_not(world):
+    """A fork finds the models that its parent has read, and no session, credentials or region."""
+    world.knobs["extra_site_path"] = next(Path(p) for p in sys.path if p.endswith("site-packages"))
+    function = world.function("""
+        import boto3
+        from botocore.loaders import JSONFileLoader
+
+        def handler(event, context):
+            known = JSONFileLoader.load_file.__closure__[0].cell_contents
+            credentials = boto3.Session().get_credentials()
+            return [
+                any("/sqs/" in path for path in known),
+                boto3.DEFAULT_SESSION is None,
+                credentials.access_key,
+                boto3.client("sqs").meta.region_name,
+            ]
+        """)
+    world.run(world.function("def handler(event, context): return 1", name="bare"))
+    world.reactor.until(lambda: world.executor.describe()["parents"][0]["packages"] == ["boto3"])
+    answer = json.loads(world.run(function).payload)
+    assert answer == [True, True, function.account, function.region]
+
+
 def test_boto3_reaches_the_endpoint_that_is_set(world):
     """A client that boto3 makes without arguments has the server's address and its region."""
     world.knobs["extra_site_path"] = next(Path(p) for p in sys.path if p.endswith("site-packages"))

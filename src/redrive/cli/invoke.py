@@ -18,6 +18,7 @@ from redrive.core.arn import parse_arn
 from redrive.shell.sources import SystemChance, wall_ms
 
 _QUEUES = ("sqs", "sqs-fifo")
+_ALIASES = "/2015-03-31/functions/{}/aliases"
 _MAPPINGS = "/2015-03-31/event-source-mappings/?FunctionName="
 
 
@@ -112,13 +113,18 @@ def _event(client: Client, function: str, given: str, body: str | None) -> bytes
 
 
 def _queue_of(client: Client, function: str, is_fifo: bool) -> str:
-    """Return the ARN of the first queue of a kind that is mapped to a function, "" without one."""
-    told = client.show(_MAPPINGS + quote(function, safe="")) or {}
-    sources = (str(each.get("EventSourceArn")) for each in told.get("EventSourceMappings", ()))
-    for source in sources:
-        arn = parse_arn(source)
-        if arn is not None and arn.service == "sqs" and source.endswith(".fifo") == is_fifo:
-            return source
+    """Return the ARN of the first queue of a kind that is mapped to a function or to an alias of
+    it, "" without one.
+    """
+    aliases = client.show(_ALIASES.format(quote(function, safe=""))) or {}
+    names = [function, *(str(each["AliasArn"]) for each in aliases.get("Aliases", ()))]
+    for name in names:
+        told = client.show(_MAPPINGS + quote(name, safe="")) or {}
+        for each in told.get("EventSourceMappings", ()):
+            source = str(each.get("EventSourceArn"))
+            arn = parse_arn(source)
+            if arn is not None and arn.service == "sqs" and source.endswith(".fifo") == is_fifo:
+                return source
     return ""
 
 

@@ -10,8 +10,8 @@ Array consistency: where an event has an array of objects, the fields of a rule 
 must match within one and the same object. exists: false looks at the objects that the fields before
 it (by path) have chosen, at all of them when none has.
 
-Matching takes time bounded by the product of the sizes of pattern and event for events without
-nested arrays of objects.
+Matching takes time bounded by the product of the sizes of pattern and event: of an array of objects
+only those are compared that can be one and the same.
 AWS: EventBridge User Guide, "Event patterns"; the order of evaluation as in aws/event-ruler. How
 complex wildcards may be, which AWS bounds, is not bounded here: matching them is cheap.
 """
@@ -19,16 +19,33 @@ complex wildcards may be, which AWS bounds, is not bounded here: matching them i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from redrive.core.patterns_grammar import OPERATOR_NAMES, PatternError, parse_alternatives
 from redrive.core.patterns_operators import Literal, Operator, Scalar, literal
 
-__all__ = ["Field", "Flat", "Pattern", "PatternError", "Rule", "compile_pattern", "flatten"]
+__all__ = [
+    "Field",
+    "Flat",
+    "Pattern",
+    "PatternError",
+    "Rule",
+    "compile_pattern",
+    "flatten",
+    "paths_to",
+]
 
 RULES_MAX = 1_000
 """AWS: EventBridge User Guide, "Comparison operators", on $or: at most 1,000 combinations."""
+
+ARRAYS_MAX = 32
+"""Arrays around a value whose elements are told apart; deeper ones are taken as one, so that an
+event of nothing but brackets costs no more memory than another."""
+
+CHOICES_MAX = 100_000
+"""Elements, or combinations of them, that are followed at a time. An event of 1 MiB has fewer, but
+where names with dots make two arrays of one; then it passes, because that loses nothing."""
 
 Places = tuple[tuple[int, int], ...]
 """Where a value stands: (number of an array, index in it) for each array of objects around it."""
@@ -78,7 +95,7 @@ class Pattern(NamedTuple):
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event matches: a JSON object as Python values."""
-        return self.matches_flat(flatten(event))
+        return self.matches_flat(flatten(event, paths_to(self.rules)))
 
     def matches_flat(self, event: Flat) -> bool:
         """Do the same for an event that is judged by many patterns."""
@@ -88,8 +105,22 @@ class Pattern(NamedTuple):
 # --- events -------------------------------------------------------------------------------------
 
 
-def flatten(event: Mapping[str, Any]) -> Flat:
-    """Return an event's values by path. Empty arrays and objects have none."""
+def paths_to(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the paths that rules ask for, and those on the way to them."""
+    paths = {""}  # a name may be empty, and then adds nothing to its path
+    for rule in rules:
+        for field in rule.fields:
+            names = field.path.split(".")
+            paths.update(".".join(names[:end]) for end in range(1, len(names) + 1))
+    return frozenset(paths)
+
+
+def flatten(event: Mapping[str, Any], wanted: Collection[str] | None = None) -> Flat:
+    """Return an event's values by path. Empty arrays and objects have none.
+
+    wanted: of paths_to, None for all. An event may hold far more than anybody asks for, and all the
+    paths of one that is nested deeply are as long as the square of its length.
+    """
     flat: dict[str, list[tuple[Scalar, Places]]] = {}
     arrays = 0
     todo: list[tuple[str, Any, Places]] = [("", event, ())]
@@ -97,11 +128,13 @@ def flatten(event: Mapping[str, Any]) -> Flat:
         path, value, places = todo.pop()
         if isinstance(value, dict):
             for name, member in value.items():
-                todo.append((f"{path}.{name}" if path else name, member, places))
+                here = f"{path}.{name}" if path else name
+                if wanted is None or here in wanted:
+                    todo.append((here, member, places))
         elif isinstance(value, list):
             arrays += 1
             for index, member in enumerate(value):
-                is_deeper = isinstance(member, dict | list)
+                is_deeper = len(places) < ARRAYS_MAX and isinstance(member, dict | list)
                 inside = (*places, (arrays, index)) if is_deeper else places
                 todo.append((path, member, inside))
         else:
@@ -139,21 +172,52 @@ def _are_consistent(found: Sequence[_Found]) -> bool:
     for at, one in enumerate(found):
         later = needed[at + 1]
         ahead: set[Places] = set()
+        chosen = _Tree(one.chosen)
+        there = _Tree(one.places) if one.field.absent else None
         for choice in choices:
             known = dict(choice)
-            if one.field.absent and not any(_agree(known, places) for places in one.places):
+            if there is not None and next(there.agreeing(known), None) is None:
                 ahead.add(_only(known, later))
-            for places in one.chosen:
-                if _agree(known, places):
-                    ahead.add(_only(known | dict(places), later))
+            for places in chosen.agreeing(known):
+                ahead.add(_only(known | dict(places), later))
+                if not later:
+                    break  # the others would add the same
+                if len(ahead) > CHOICES_MAX:
+                    return True
         choices = ahead
         if not choices:
             return False
     return True
 
 
-def _agree(known: Mapping[int, int], places: Places) -> bool:
-    return all(known.get(array, index) == index for array, index in places)
+class _Tree:
+    """Places by array and index, so that nobody has to look through all of them."""
+
+    __slots__ = ("_arrays", "_end")
+
+    def __init__(self, all_places: Iterable[Places] = ()) -> None:
+        self._arrays: dict[int, dict[int, _Tree]] = {}
+        self._end: Places | None = None
+        for places in all_places:
+            node = self
+            for array, index in places:
+                elements = node._arrays.setdefault(array, {})
+                node = elements.get(index) or elements.setdefault(index, _Tree())
+            node._end = places
+
+    def agreeing(self, known: Mapping[int, int]) -> Iterator[Places]:
+        """Yield the places, each once, that are in the elements that are known."""
+        todo = [self]
+        while todo:
+            node = todo.pop()
+            if node._end is not None:
+                yield node._end
+            for array, elements in node._arrays.items():
+                index = known.get(array)
+                if index is None:
+                    todo.extend(elements.values())
+                elif index in elements:
+                    todo.append(elements[index])
 
 
 def _only(known: Mapping[int, int], needed: set[int]) -> Places:

@@ -17,6 +17,7 @@ from redrive.core.errors import ServiceError
 from redrive.wire.faults import Error, write_fault
 from redrive.wire.messages import Fault, Incoming, Request, Response, Route
 from redrive.wire.model import Model
+from redrive.wire.packing import HEADER, SIGNED_FOR, unpack
 from redrive.wire.routing import Router
 from redrive.wire.signatures import Verifier, mismatch, spelled
 from redrive.wire.sigv4 import Lent, Scopes, Signed, presigned_token
@@ -69,6 +70,8 @@ class Endpoint:
                 signed = self._borrower(signed, request)
         except ServiceError as error:
             raise self._unsigned_fault(request, error) from None
+        if signed.service == SIGNED_FOR and HEADER in request.headers:
+            request = unpack(request)
         route = self._router.find(request, signed.service)
         if self._verifier is not None:
             self._check_service(route, signed)

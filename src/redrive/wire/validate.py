@@ -31,6 +31,7 @@ VIOLATIONS_MAX = 50
 _PROPERTIES = {
     # AWS's patterns are Java's. In all models served, the classes of letters and of numbers come
     # together with _, for which Python's word class is the same; a test over all patterns watches.
+    r"[\w-_": r"[\w\-_",  # no range
     r"\p{L}": r"\w",
     r"\p{N}": "",
     r"\p{Z}": " \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000",

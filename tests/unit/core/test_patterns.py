@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
 
-from redrive.core.patterns import Field, PatternError, Rule, compile_pattern, flatten
+from redrive.core.patterns import (
+    ARRAYS_MAX,
+    Field,
+    PatternError,
+    Rule,
+    compile_pattern,
+    flatten,
+    paths_to,
+)
 from redrive.core.patterns_operators import Fixed, Prefix
 
 
@@ -283,3 +292,38 @@ def test_an_event_is_flattened_once_for_many_patterns() -> None:
     flat = flatten({"a": [{"b": 1}, {"b": 2}], "c": None})
     assert compile_pattern('{"a": {"b": [2]}, "c": [null]}').matches_flat(flat)
     assert not compile_pattern('{"a": {"b": [3]}}').matches_flat(flat)
+
+
+@pytest.mark.parametrize("last", [3, {"exists": False}])
+def test_a_long_array_of_objects_costs_its_length(last: Any) -> None:
+    """Of 30,000 objects that match in part none is compared with all the others."""
+    pattern = compile_pattern(json.dumps({"a": {"x": [1], "y": [2], "z": [last]}}))
+    halves = [{"x": 1, "y": 2, "z": 4}, {"x": 1, "z": 3, "y": 4}]
+    event = {"a": halves * 15_000}
+    steps = 0
+
+    def count(*_: Any) -> None:
+        nonlocal steps
+        steps += 1
+        assert steps < 10_000_000
+
+    sys.setprofile(count)
+    try:
+        assert not pattern.matches(event)
+    finally:
+        sys.setprofile(None)
+
+
+def test_what_no_rule_asks_for_is_not_flattened() -> None:
+    """However long the paths of an event are, and however deep its brackets."""
+    wanted = paths_to(compile_pattern('{"a": {"b": [1]}, "c.d": [2]}').rules)
+    assert wanted == {"", "a", "a.b", "c", "c.d"}
+    assert compile_pattern('{"": {"a": [1]}}').matches({"": {"a": 1}})
+    event: Any = {"a": {"b": 1, "x": {"b": 1}}, "c": {"d": 2, "e": 3}, "c.d": 4, "f": [[{"b": 1}]]}
+    assert set(flatten(event, wanted)) == {"a.b", "c.d"}
+    brackets: Any = [1]
+    for _ in range(200):
+        brackets = [brackets, 1]
+    places = [places for _value, places in flatten({"a": brackets}, wanted)["a"]]
+    assert len(places) == 201
+    assert max(map(len, places)) == ARRAYS_MAX

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from redrive.core.policies import Asked, Verdict, compile_policy, judge
-from redrive.core.wildcards import Facts
+from redrive.core.wildcards import Facts, compile_pattern
 
 US, THEM = "000000000000", "111122223333"
 ARN = f"arn:aws:sqs:us-east-1:{US}:q"
@@ -213,3 +213,15 @@ def test_patterns_cost_no_more_than_their_length() -> None:
     pattern = "*a" * 60 + "b"
     assert not allowed(statement(Action=pattern), action="a" * 400)
     assert allowed(statement(Action=pattern), action="a" * 400 + "b")
+
+
+@pytest.mark.parametrize(
+    "text", ["${" + " " * 20_000, "${a" * 20_000, "${a,'" * 20_000, "${ ,  " * 20_000]
+)
+def test_variables_that_never_end_cost_no_more_than_their_length(text: str) -> None:
+    """As a policy's author may write them; the search for their end gives up at once."""
+    assert not matched(text)
+
+
+def matched(text: str) -> bool:
+    return compile_pattern(text, variables=True).matches("x", {})

@@ -14,7 +14,7 @@ from redrive.wire.messages import Fault, Request
 from redrive.wire.overlays import overlay_of
 from redrive.wire.validate import compile_pattern
 
-ENDPOINT = Endpoint(("sqs", "lambda", "sts", "iam", "cloudwatch"))
+ENDPOINT = Endpoint(("sqs", "lambda", "sts", "iam", "cloudwatch", "logs"))
 
 
 def refused(method: str, target: str, params: Any) -> tuple[str, str]:
@@ -187,7 +187,7 @@ def test_sqs_names_the_first_parameter_missing(operation: str, body: bytes, para
     assert refused_by_sqs(operation, body) == wanted
 
 
-@pytest.mark.parametrize("service", ["sqs", "lambda", "sts", "iam", "cloudwatch"])
+@pytest.mark.parametrize("service", ["sqs", "lambda", "sts", "iam", "cloudwatch", "logs"])
 def test_every_pattern_of_the_models_compiles(service: str) -> None:
     """Python understands each; the classes of letters and numbers only come with the underscore."""
     model = ENDPOINT.model(service)
@@ -201,7 +201,7 @@ def test_every_pattern_of_the_models_compiles(service: str) -> None:
                 assert "_" in pattern or r"\p{P}" in properties, name
 
 
-@pytest.mark.parametrize("service", ["sqs", "lambda", "sts", "iam", "cloudwatch"])
+@pytest.mark.parametrize("service", ["sqs", "lambda", "sts", "iam", "cloudwatch", "logs"])
 def test_every_operation_compiles(service: str) -> None:
     """No operation of a served model is beyond the compilers, in any protocol of its service."""
     model = ENDPOINT.model(service)
@@ -215,6 +215,7 @@ def test_every_operation_compiles(service: str) -> None:
     [
         (r"[a-z]+", "abc\n", False),
         (r"\d{2}", "٣٤", False),
+        (r"[\w-_]*", "a-b_", True),
         (r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)", "Größe 1_é/日本", True),
         (r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)", "a;b", False),
         (r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)", "a\tb", False),

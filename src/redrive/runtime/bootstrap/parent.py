@@ -168,6 +168,9 @@ class Parent:
             self._is_importing = True
             importlib.import_module(name)
             problem = ""
+            if name == "boto3":
+                with contextlib.suppress(Exception):
+                    warm_sdk()
         except BaseException as error:
             problem = f"{type(error).__name__}: {error}"[:500]
             for each in set(sys.modules) - before:
@@ -410,6 +413,30 @@ def load_program(name: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def warm_sdk() -> None:
+    """Let the SDK make a client once, so that a fork finds loaded what every client needs.
+
+    A session reads its models by a loader of its own, and would parse the same files again: what
+    has been read is kept for all of them. The session made here is thrown away, and with it all
+    that it has learnt of credentials and configuration.
+    """
+    boto3, loaders = sys.modules["boto3"], sys.modules["botocore.loaders"]
+    read = loaders.JSONFileLoader.load_file
+    known: dict[str, Any] = {}
+
+    def load_file(loader: Any, file_path: str) -> Any:
+        found = known.get(file_path)
+        if found is None:
+            found = read(loader, file_path)
+            if found is not None:
+                known[file_path] = found
+        return found
+
+    loaders.JSONFileLoader.load_file = load_file
+    session = boto3.session.Session("warm", "warm", region_name="us-east-1")
+    session.client("sqs", endpoint_url="http://127.0.0.1:9")
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ class CodeStore:
                 status=413,
             )
         code = Code(hashlib.sha256(package).hexdigest(), len(package))
+        self._recent.add(code.hash)  # before the look: a sweep may come between the two
         if self.path(code.hash).exists():
-            self._recent.add(code.hash)
             return code
         try:
             with zipfile.ZipFile(io.BytesIO(package)) as archive:

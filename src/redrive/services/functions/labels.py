@@ -28,7 +28,11 @@ LABELS = (
     Label("TracingConfig", "kept", "Shown; no trace segments are written."),
     Label("EphemeralStorage", "kept", "Checked and shown; /tmp is the machine's and not limited."),
     Label("Architectures", "kept", "Shown; code runs on this machine's own processor."),
-    Label("LoggingConfig", "kept", "Shown; logs are text and are not filtered by level."),
+    Label(
+        "LoggingConfig",
+        "kept",
+        "Shown; logs are text in /aws/lambda/<name>, not filtered by level.",
+    ),
     Label("KMSKeyArn", "kept", "Shown; environment variables are stored unencrypted."),
     Label("SnapStart", "kept", "Shown; it takes effect on published versions only."),
     Label(

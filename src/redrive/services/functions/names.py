@@ -15,6 +15,9 @@ from redrive.services.functions.refusals import constraint, invalid, not_found
 NAME_CHARS_MAX = 64
 """AWS: API_CreateFunction, "FunctionName": the name alone is limited to 64 characters."""
 
+_NUMBER_DIGITS = 19
+"""SQLite holds 64 bits: all numbers that are shorter, and some of these."""
+
 # The text of the pattern is part of AWS's error message.
 _AWS_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
@@ -54,6 +57,14 @@ def parse_function_name(text: str, caller: Caller, qualifier: str | None = None)
     return Target(match["account"] or caller.account, region, name, qualifier or derived)
 
 
+def number_of(text: str) -> int | None:
+    """Return the number of a version that a text writes in the only way there is, or None."""
+    if not (text.isascii() and text.isdigit() and len(text) < _NUMBER_DIGITS):
+        return None
+    number = int(text)
+    return number if str(number) == text else None
+
+
 class LayerName(NamedTuple):
     """What a layer's name in a request means."""
 
@@ -81,6 +92,7 @@ def parse_layer_version(text: str) -> tuple[LayerName, int]:
     arn = parse_arn(text)
     kind, _, rest = ("", "", "") if arn is None else arn.resource.partition(":")
     name, _, number = rest.partition(":")
-    if arn is None or kind != "layer" or not number.isdigit():
+    version = number_of(number)
+    if arn is None or kind != "layer" or version is None:
         raise invalid(f"Layer version {text} does not exist.")
-    return LayerName(arn.account, arn.region, name), int(number)
+    return LayerName(arn.account, arn.region, name), version

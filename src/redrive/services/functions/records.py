@@ -109,8 +109,26 @@ def _record(
             context["functionError"] = fate.ran.error
         record["responseContext"] = context
         if with_payloads:
-            record["responsePayload"] = orjson.Fragment(fate.ran.payload or b"null")
-    return orjson.dumps(record)
+            record["responsePayload"] = _response(fate.ran.payload or b"null")
+    return _sendable(orjson.dumps(record))
+
+
+def _response(payload: bytes) -> orjson.Fragment | str:
+    """Return a response as a part of a record: as JSON, or as text what a custom runtime said that
+    is none [G].
+    """
+    try:
+        orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode("utf-8", "replace")
+    return orjson.Fragment(payload)
+
+
+def _sendable(text: bytes) -> bytes:
+    """Return JSON text that says the same without the two characters that JSON may hold as they
+    are and a queue takes in no message.
+    """
+    return text.replace(b"\xef\xbf\xbe", b"\\ufffe").replace(b"\xef\xbf\xbf", b"\\uffff")
 
 
 def dead_letter_call(target: str, event: AsyncEvent, function: Function, fate: Fate) -> Call:
@@ -123,7 +141,7 @@ def dead_letter_call(target: str, event: AsyncEvent, function: Function, fate: F
     message = _printable(fate.message.encode()[:ERROR_MESSAGE_BYTES_MAX].decode(errors="ignore"))
     if message:  # SQS takes no empty value
         attributes["ErrorMessage"] = _attribute("String", message)
-    body = event.payload.decode()
+    body = _sendable(event.payload).decode()
     given = {"QueueUrl": str(arn), "MessageBody": body}
     if arn.service == "sns":
         given = {"TopicArn": str(arn), "Message": body}

@@ -7,6 +7,9 @@ from redrive.core.errors import ServiceError
 
 _USER = {"Type": "User"}
 
+UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+"""AWS: as captured (PutProvisionedConcurrencyConfig)."""
+
 
 def invalid(message: str) -> ServiceError:
     """Return InvalidParameterValueException (400)."""

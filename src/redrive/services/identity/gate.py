@@ -48,6 +48,9 @@ _ACTIONS = {
 _OF_ALL = frozenset({"CreateEventSourceMapping", "ListEventSourceMappings"})
 """Operations of Lambda that name a function and are about none."""
 
+_OF_GROUP = ("logGroupName", "logGroupIdentifier", "resourceArn")
+"""Members with which operations of CloudWatch Logs name a group."""
+
 _FUNCTION = re.compile(
     r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?(?:(?P<region>[a-z]{2}[a-z-]*-\d):)?"
     r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9-_]+)(?::[$a-zA-Z0-9-_]+)?"
@@ -144,6 +147,8 @@ def resource_of(
         return _resource_of_iam(params, account, path)
     if service == "sqs" and "QueueName" in params:
         return queue_arn(region, account, params["QueueName"])
+    if service == "logs":
+        return _resource_of_logs(params, caller)
     if service != "lambda" or operation in _OF_ALL:
         return "*"
     if "UUID" in params:
@@ -157,6 +162,20 @@ def resource_of(
     if found is None:
         return named
     return function_arn(found["region"] or region, found["account"] or account, found["name"])
+
+
+def _resource_of_logs(params: Params, caller: Caller) -> str:
+    """Return a group's ARN with that of its stream, or of all of them: as AWS's refusals show it.
+
+    AWS: Service Authorization Reference, "Actions defined by Amazon CloudWatch Logs".
+    """
+    named = next((params[name] for name in _OF_GROUP if isinstance(params.get(name), str)), None)
+    if named is None:
+        return "*"
+    if not named.startswith("arn:"):
+        named = f"arn:aws:logs:{caller.region}:{caller.account}:log-group:{named}"
+    stream = params.get("logStreamName", "")
+    return f"{named.removesuffix(':*')}:log-stream:{stream}"
 
 
 def _resource_of_iam(params: Params, account: str, path: str) -> str:

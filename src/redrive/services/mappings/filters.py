@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from redrive.core.patterns import Flat, PatternError, Rule, compile_pattern, flatten
+from redrive.core.patterns import Flat, PatternError, Rule, compile_pattern, flatten, paths_to
 from redrive.services.mappings.records import Record
 from redrive.services.mappings.refusals import bad_filter
 
@@ -38,6 +38,7 @@ class Sieve:
         for text in patterns:
             for rule in compile_pattern(text).rules:
                 self._sort_in(rule)
+        self._wanted = paths_to(self._of_text + self._of_json + self._of_either)
 
     def _sort_in(self, rule: Rule) -> None:
         asks_text = any(field.path == _BODY for field in rule.fields)
@@ -61,7 +62,7 @@ class Sieve:
         rules = self._of_either + (self._of_json if is_json else self._of_text)
         if not rules:
             return False
-        seen: Flat = flatten({**shown, _BODY: body})
+        seen: Flat = flatten({**shown, _BODY: body}, self._wanted)
         return any(rule.matches(seen) for rule in rules)
 
 

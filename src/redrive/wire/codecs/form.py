@@ -36,7 +36,7 @@ FORM_BYTES_MAX = 4 * 1_048_576
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _INDEX = re.compile(r"[0-9]{1,9}")
-_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 class Node:

@@ -270,3 +270,23 @@ def test_full_disk(store: CodeStore, monkeypatch: pytest.MonkeyPatch) -> None:
             store.put_zip(package())
     assert store.hashes() == []
     store.put_zip(package())
+
+
+def test_a_sweep_spares_what_is_being_looked_for(tmp_path: Path) -> None:
+    """A known package is spared from before the look that finds it: what a sweep removed between
+    the two would be named by a row."""
+
+    class Looked(CodeStore):
+        spared: frozenset[str] | None = None
+
+        def path(self, code_hash: str) -> Path:
+            if self.spared is None:
+                self.spared = self.take_recent()
+            return super().path(code_hash)
+
+    store = Looked(tmp_path / "code")
+    code = store.put_zip(package())
+    store.take_recent()
+    store.spared = None
+    assert store.put_zip(package()) == code
+    assert store.spared == {code.hash}

@@ -336,6 +336,48 @@ def test_error_messages_that_queues_take(rig: DeliveryRig, told: str, kept: str 
     assert (found and found["StringValue"]) == kept
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(b"hello", "hello", id="no JSON"),
+        pytest.param(b"[1,", "[1,", id="half of it"),
+        pytest.param(b"\xff\xfe", "\ufffd\ufffd", id="no text"),
+        pytest.param('"\uffff"'.encode(), "\uffff", id="a character that no queue takes"),
+    ],
+)
+def test_records_of_what_custom_runtimes_say(
+    rig: DeliveryRig, said: bytes, shown: str | None
+) -> None:
+    """A response that is not JSON is shown as text, in a record that is JSON."""
+    configure(rig, DestinationConfig=destinations(success=rig.queue("done")))
+    rig.ends = lambda _run: Ran(said)
+    rig.courier()
+    rig.deliver()
+    rig.send()
+    (record,) = rig.records("done")
+    assert record["responsePayload"] == shown
+    assert rig.faults == []
+
+
+def test_events_with_characters_that_no_queue_takes(rig: DeliveryRig) -> None:
+    """They reach the dead-letter queue and the destination, escaped as JSON allows."""
+    rig.call(
+        "UpdateFunctionConfiguration",
+        FunctionName="orders",
+        DeadLetterConfig={"TargetArn": rig.queue("dead")},
+    )
+    failed = destinations(failure=rig.queue("failed"))
+    configure(rig, MaximumRetryAttempts=0, DestinationConfig=failed)
+    rig.ends = lambda _run: FAILED
+    rig.courier()
+    rig.deliver()
+    rig.send('"\ufffe\uffff"'.encode())
+    (record,) = rig.records("failed")
+    assert rig.records("dead") == [record["requestPayload"]] == ["\ufffe\uffff"]
+    assert rig.lost == []
+
+
 def test_nothing_may_run(rig: DeliveryRig) -> None:
     """With a reserved concurrency of 0 an event goes straight to both, without a run."""
     failed, dead = rig.queue("failed"), rig.queue("dead")

@@ -198,8 +198,8 @@ def test_reservation_leaves_the_floor() -> None:
 
 
 def event(attempt: int = 0, throttles: int = 0) -> AsyncEvent:
-    """An event that arrived at 0."""
-    return AsyncEvent(1, ARN, b"{}", "r", 0, 0, attempt, throttles)
+    """An event that arrived at 0, and adds nothing to a pause."""
+    return AsyncEvent(0, ARN, b"{}", "r", 0, 0, attempt, throttles)
 
 
 @pytest.mark.parametrize(

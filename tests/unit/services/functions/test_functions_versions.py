@@ -338,3 +338,63 @@ def test_code_of_a_version_is_kept(rig: Rig) -> None:
     assert unused == []
     rig.call("DeleteFunction", FunctionName="orders", Qualifier="1")
     assert len(rig.call("SweepCode", Condemned=())["Unused"]) == 1
+
+
+@pytest.mark.parametrize("number", ["01", "9" * 18, "9" * 19, "9" * 30, "$LATEST.PUBLISHED"])
+def test_numbers_that_no_version_has(rig: Rig, number: str) -> None:
+    """A version has one number, written in one way: no other finds it, and none is too large."""
+    published(rig, 2)
+    missing = f"Function not found: {ARN}:{number}"
+    for operation, params in (
+        ("GetFunction", {"Qualifier": number}),
+        ("Invoke", {"Qualifier": number}),
+        ("CreateAlias", {"Name": "live", "FunctionVersion": number}),
+    ):
+        error = refused(rig, operation, FunctionName="orders", **params)
+        assert (error.status, error.message) == (404, missing), operation
+    if number.isdigit():
+        routing = {"AdditionalVersionWeights": {number: 0.5}}
+        given = {"Name": "live", "FunctionVersion": "2", "RoutingConfig": routing}
+        assert refused(rig, "CreateAlias", FunctionName="orders", **given).message == missing
+        given = {"FunctionName": "orders", "Qualifier": number}
+        assert refused(rig, "DeleteFunction", **given).status == 404
+    assert (
+        refused(rig, "ListVersionsByFunction", FunctionName="orders", Marker=number).status == 400
+    )
+    assert rig.call("ListAliases", FunctionName="orders")["Aliases"] == []
+
+
+def test_an_alias_with_environments_kept_warm_stays_with_published_versions(rig: Rig) -> None:
+    """$LATEST can have no provisioned concurrency, by no way round."""
+    published(rig, 1)
+    rig.call("CreateAlias", FunctionName="orders", Name="live", FunctionVersion="1")
+    config = {"FunctionName": "orders", "Qualifier": "live"}
+    rig.call("PutProvisionedConcurrencyConfig", **config, ProvisionedConcurrentExecutions=1)
+    given = {"FunctionName": "orders", "Name": "live", "FunctionVersion": "$LATEST"}
+    error = refused(rig, "UpdateAlias", **given)
+    assert (error.code, error.status) == ("InvalidParameterValueException", 400)
+    rig.call("DeleteProvisionedConcurrencyConfig", **config)
+    assert rig.call("UpdateAlias", **given)["FunctionVersion"] == "$LATEST"
+
+
+def test_other_accounts_are_not_told_what_there_is(rig: Rig) -> None:
+    """Without a statement they hear the same of what is there and of what is not."""
+    published(rig, 1)
+    rig.call("CreateAlias", FunctionName="orders", Name="live", FunctionVersion="1")
+    rig.call("PutFunctionEventInvokeConfig", FunctionName="orders:live", MaximumRetryAttempts=0)
+    stranger = caller("111111111111")
+    for operation, there, missing in (
+        ("GetAlias", {"Name": "live"}, {"Name": "none"}),
+        ("CreateAlias", {"FunctionVersion": "1"}, {"FunctionVersion": "9"}),
+        ("DeleteFunction", {"Qualifier": "live"}, {"Qualifier": "none"}),
+        ("DeleteFunction", {"Qualifier": "1"}, {"Qualifier": "9"}),
+        ("GetFunctionEventInvokeConfig", {"Qualifier": "live"}, {"Qualifier": "1"}),
+        ("DeleteFunctionEventInvokeConfig", {"Qualifier": "live"}, {"Qualifier": "1"}),
+    ):
+        heard = []
+        for params in (there, missing):
+            with pytest.raises(ServiceError) as caught:
+                rig.call(operation, stranger, **{"FunctionName": ARN, "Name": "a", **params})
+            heard.append((caught.value.status, caught.value.message))
+        assert heard[0] == heard[1], operation
+        assert heard[0][0] == 403, operation

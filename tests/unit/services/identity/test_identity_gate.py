@@ -37,6 +37,7 @@ def is_let_in(caller: Caller, service: str, operation: str, **params: Any) -> bo
     return True
 
 
+GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g"
 CASES: list[tuple[str, str, str, str, dict[str, Any], bool]] = [
     ("sqs:CreateQueue", "*", "sqs", "CreateQueue", {"QueueName": "q"}, True),
     ("sqs:CreateQueue", "arn:aws:sqs:*:*:q", "sqs", "CreateQueue", {"QueueName": "q"}, True),
@@ -56,6 +57,19 @@ CASES: list[tuple[str, str, str, str, dict[str, Any], bool]] = [
     ("redrive:DescribeQueues", "*", "redrive", "Deploy", {}, False),
     ("redrive:DescribeQueues", "*", "redrive", "ResetAccount", {}, False),
     ("sqs:ListQueues", "*", "sts", "GetCallerIdentity", {}, True),
+    ("logs:PutLogEvents", f"{GROUP}:*", "logs", "PutLogEvents", {"logGroupName": "g"}, True),
+    ("logs:PutLogEvents", f"{GROUP}:*", "logs", "PutLogEvents", {"logGroupName": "h"}, False),
+    ("logs:*", f"{GROUP}:*", "logs", "FilterLogEvents", {"logGroupIdentifier": GROUP}, True),
+    ("logs:*", f"{GROUP}:*", "logs", "TagResource", {"resourceArn": f"{GROUP}:*"}, True),
+    ("logs:*", f"{GROUP}:*", "logs", "DescribeLogGroups", {}, False),
+    (
+        "logs:*",
+        f"{GROUP}:log-stream:s",
+        "logs",
+        "GetLogEvents",
+        {"logGroupName": "g", "logStreamName": "t"},
+        False,
+    ),
 ]
 
 

@@ -8,16 +8,18 @@ from redrive.core.arn import function_arn
 from redrive.core.effects import Context, Params, Result
 from redrive.core.ids import uuid4
 from redrive.services.functions import rules
-from redrive.services.functions.model import Alias, Function, Target
+from redrive.services.functions.model import LATEST, Alias, Function, Provisioned, Target
 from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.operations.lookup import (
     find_alias,
     find_version,
+    guard,
     key_of,
     locate,
     locate_latest,
 )
 from redrive.services.functions.refusals import (
+    UNPUBLISHED,
     alias_not_found,
     conflict,
     function_not_found,
@@ -34,6 +36,7 @@ def create_alias(room: Functions, tx: Tx, params: Params, context: Context) -> R
     """Name a version. AWS: API_CreateAlias; the texts as captured."""
     version = params["FunctionVersion"]
     target = parse_function_name(params["FunctionName"], context.caller)
+    guard(tx, context.caller, target, "CreateAlias")
     if find_version(tx, target, version) is None:
         raise function_not_found(_arn(target, version))
     function = locate_latest(tx, context, params, "CreateAlias")
@@ -72,6 +75,8 @@ def update_alias(room: Functions, tx: Tx, params: Params, context: Context) -> R
     version = params.get("FunctionVersion") or alias.version
     if find_version(tx, _target(function), version) is None:
         raise function_not_found(_arn(_target(function), version))
+    if version == LATEST and _is_provisioned(tx, alias):
+        raise invalid(UNPUBLISHED)
     weights = _weights(tx, function, params, version)
     if weights is None:
         rules.check_weights(version, json.loads(alias.weights))
@@ -124,10 +129,10 @@ def list_aliases(room: Functions, tx: Tx, params: Params, context: Context) -> R
 
 def _found(tx: Tx, params: Params, context: Context, action: str) -> Alias:
     target = parse_function_name(params["FunctionName"], context.caller)
+    guard(tx, context.caller, target, action)
     alias = find_alias(tx, target, params["Name"])
     if alias is None:
         raise alias_not_found(_arn(target, params["Name"]))
-    locate(tx, context.caller, params["FunctionName"], action)
     return alias
 
 
@@ -142,6 +147,12 @@ def _weights(tx: Tx, function: Function, params: Params, version: str) -> str | 
         if find_version(tx, _target(function), other) is None:
             raise function_not_found(_arn(_target(function), other))
     return json.dumps(weights)
+
+
+def _is_provisioned(tx: Tx, alias: Alias) -> bool:
+    """Tell whether environments are kept for an alias, which $LATEST cannot have [G]."""
+    key = key_of(alias)
+    return tx.one(Provisioned, "functions.provisioned", **key, qualifier=alias.alias) is not None
 
 
 def _target(function: Function) -> Target:

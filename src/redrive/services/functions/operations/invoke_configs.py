@@ -14,6 +14,7 @@ from redrive.services.functions.names import parse_function_name
 from redrive.services.functions.operations.lookup import (
     find,
     find_invoke_config,
+    guard,
     key_of,
     located,
     resolve,
@@ -71,8 +72,8 @@ def get_function_event_invoke_config(
     """Show the configuration. AWS: API_GetFunctionEventInvokeConfig."""
     del room
     target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    guard(tx, context.caller, target, "GetFunctionEventInvokeConfig")
     config = _found(tx, target)
-    located(tx, context.caller, target, "GetFunctionEventInvokeConfig")
     return invoke_config_shape(config)
 
 
@@ -82,8 +83,8 @@ def delete_function_event_invoke_config(
     """Go back to AWS's defaults. AWS: API_DeleteFunctionEventInvokeConfig."""
     del room
     target = parse_function_name(params["FunctionName"], context.caller, params.get("Qualifier"))
+    guard(tx, context.caller, target, "DeleteFunctionEventInvokeConfig")
     config = _found(tx, target)
-    located(tx, context.caller, target, "DeleteFunctionEventInvokeConfig")
     tx.run("functions.delete_invoke_configs", **key_of(target), qualifier=config.qualifier)
     return {}
 

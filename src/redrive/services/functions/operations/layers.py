@@ -11,7 +11,12 @@ from redrive.core.ids import uuid4
 from redrive.core.time import Millis
 from redrive.services.functions import rules
 from redrive.services.functions.model import Count, Function, Layer
-from redrive.services.functions.names import LayerName, parse_layer_name, parse_layer_version
+from redrive.services.functions.names import (
+    LayerName,
+    number_of,
+    parse_layer_name,
+    parse_layer_version,
+)
 from redrive.services.functions.operations.packages import CODE_TOPIC, made, store_package
 from redrive.services.functions.policy import Statement, is_allowed, make_statement
 from redrive.services.functions.refusals import (
@@ -117,15 +122,16 @@ def list_layer_versions(room: Functions, tx: Tx, params: Params, context: Contex
     """List a layer's versions that fit, the newest first, at most 50; of no layer, none."""
     del room
     page_items = min(params.get("MaxItems") or rules.PAGE_DEFAULT, rules.PAGE_DEFAULT)
-    below = _marker(params) or str(_NEWEST)
-    if not below.isdigit():
+    marker = _marker(params)
+    below = number_of(marker) if marker else _NEWEST
+    if below is None:
         raise invalid("The marker is invalid. Use the NextMarker of the previous response.")
     name = _own(params["LayerName"], context, "ListLayerVersions")
     found: list[Layer] = tx.rows(
         Layer,
         "functions.list_layer_versions",
         **name._asdict(),
-        below=int(below),
+        below=below,
         **_fitting(params),
         limit=page_items + 1,
     )

@@ -18,10 +18,10 @@ from redrive.services.functions.operations.lookup import (
     find,
     find_alias,
     find_version,
+    guard,
     key_of,
     locate,
     locate_latest,
-    located,
 )
 from redrive.services.functions.operations.packages import (
     CODE_TOPIC,
@@ -232,13 +232,13 @@ def _delete_version(tx: Tx, target: Target, context: Context) -> None:
     """Delete a published version; one that an alias names stays. AWS: API_DeleteFunction [G]."""
     qualifier = target.qualifier
     assert qualifier is not None
+    guard(tx, context.caller, target, "DeleteFunction")
     if not qualifier.isdigit():
         if find_alias(tx, target, qualifier) is not None:
             raise invalid("Deletion of aliases is not currently supported.")
         raise function_not_found(target.unqualified_arn)
     if find_version(tx, target, qualifier) is None:
         raise function_not_found(target.unqualified_arn)
-    located(tx, context.caller, target, "DeleteFunction")
     naming: list[Alias] = tx.rows(
         Alias, "functions.list_aliases", **key_of(target), after="", version=qualifier, limit=50
     )

@@ -13,7 +13,7 @@ from redrive.services.functions.model import (
     Policy,
     Target,
 )
-from redrive.services.functions.names import parse_function_name
+from redrive.services.functions.names import number_of, parse_function_name
 from redrive.services.functions.policy import is_allowed
 from redrive.services.functions.refusals import (
     access_denied,
@@ -39,8 +39,11 @@ def find_version(tx: Tx, target: Target, version: str) -> Function | None:
     """Return a version of the function that a target means, its qualifier aside."""
     if version == LATEST:
         return find(tx, target)
+    number = number_of(version)
+    if number is None:
+        return None
     found: Function | None = tx.one(
-        Function, "functions.version_by_number", **key_of(target), version=int(version)
+        Function, "functions.version_by_number", **key_of(target), version=number
     )
     return found
 
@@ -117,6 +120,12 @@ def located(tx: Tx, caller: Caller, target: Target, action: str) -> tuple[Functi
     if found is None:
         raise function_not_found(target.arn)
     return found
+
+
+def guard(tx: Tx, caller: Caller, target: Target, action: str) -> None:
+    """Refuse another account that no statement allows, before it is told what is not there."""
+    if target.account != caller.account:
+        located(tx, caller, target, action)
 
 
 def locate_latest(tx: Tx, context: Context, params: Params, action: str) -> Function:

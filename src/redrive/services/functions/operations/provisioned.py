@@ -29,15 +29,13 @@ from redrive.services.functions.operations.lookup import (
     located,
     resolve,
 )
-from redrive.services.functions.refusals import alias_not_found, conflict, invalid
+from redrive.services.functions.refusals import UNPUBLISHED, alias_not_found, conflict, invalid
 from redrive.services.functions.room import Functions
 from redrive.services.functions.shapes import decode_marker, encode_marker
 from redrive.store.store import Tx
 
 PROVISIONED_TOPIC = "lambda:provisioned"
 """Woken when other environments are to be kept warm than before."""
-
-_UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
 
 
 def put_provisioned_concurrency_config(
@@ -48,10 +46,10 @@ def put_provisioned_concurrency_config(
     AWS: API_PutProvisionedConcurrencyConfig; the texts as captured.
     """
     if params.get("Qualifier") == LATEST:
-        raise invalid(_UNPUBLISHED)
+        raise invalid(UNPUBLISHED)
     target, function, alias = _located(tx, params, context, "PutProvisionedConcurrencyConfig")
     if function.version == LATEST:  # by an alias
-        raise invalid(_UNPUBLISHED)
+        raise invalid(UNPUBLISHED)
     _check_alone(tx, target, alias)
     asked, before = params["ProvisionedConcurrentExecutions"], _find(tx, target)
     had = 0 if before is None else before.requested

@@ -8,6 +8,7 @@ from typing import Any
 from redrive.core.effects import Caller, Context, Params, Result
 from redrive.services.functions import rules
 from redrive.services.functions.model import LATEST, Function
+from redrive.services.functions.names import number_of
 from redrive.services.functions.operations.lookup import locate
 from redrive.services.functions.refusals import invalid
 from redrive.services.functions.room import Functions
@@ -67,7 +68,7 @@ def list_functions(room: Functions, tx: Tx, params: Params, context: Context) ->
     if marker is None:
         raise invalid("The marker is invalid. Use the NextMarker of the previous response.")
     name, _, number = marker.partition(":")
-    after = (name, int(number) if number.isdigit() else 0)
+    after = (name, number_of(number) or 0)
     all_versions = params.get("FunctionVersion") == "ALL"
     found = _functions_after(tx, context.caller, after, page_items + 1, all_versions=all_versions)
     shape: dict[str, Any] = {

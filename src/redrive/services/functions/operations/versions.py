@@ -6,6 +6,7 @@ from redrive.core.effects import Context, Params, Result
 from redrive.core.ids import uuid4
 from redrive.services.functions import rules
 from redrive.services.functions.model import LATEST, Count, Function
+from redrive.services.functions.names import number_of
 from redrive.services.functions.operations.lookup import (
     check_revision,
     key_of,
@@ -77,7 +78,7 @@ def list_versions_by_function(room: Functions, tx: Tx, params: Params, context: 
     _target, function = locate(tx, context.caller, params["FunctionName"], "ListVersionsByFunction")
     page_items = min(params.get("MaxItems") or rules.PAGE_DEFAULT, rules.PAGE_DEFAULT)
     after = decode_marker(params.get("Marker") or "")
-    if after is None or not (after == "" or after.isdigit()):
+    if after is None or not (after == "" or number_of(after) is not None):
         raise invalid("The marker is invalid. Use the NextMarker of the previous response.")
     versions = [] if after else [function]
     versions += tx.rows(
