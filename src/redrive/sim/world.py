@@ -226,6 +226,8 @@ class World:
         self._restarted()
         audit = read_audit(self.sqlite, self.clock(), [])
         self.judge = self.judge.resolve(unknown, audit)
+        # What that group did was done before the crash: nobody has heard of it since.
+        self.judge.restart(self.sqlite.high_water_ms)
         self._turn()
 
     def restart(self) -> None:
