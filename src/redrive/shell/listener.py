@@ -23,8 +23,8 @@ class Listener:
     """Listening sockets of one host and port.
 
     connect makes the protocol of a connection; has_room tells, given how many have been accepted
-    and are not yet connected, whether one more may be accepted. After a pause for lack of room,
-    `resume` goes on.
+    and are not yet known to be connected, whether one more may be accepted. After a pause for lack
+    of room, `resume` goes on; one that has arrived resumes by itself.
     """
 
     def __init__(
@@ -101,4 +101,9 @@ class Listener:
                 self._loop.connect_accepted_socket(self._connect, accepted)
             )
             self._arriving.add(arriving)
-            arriving.add_done_callback(self._arriving.discard)
+            arriving.add_done_callback(self._arrived)
+
+    def _arrived(self, arriving: asyncio.Task[object]) -> None:
+        """Count it no longer: it may have been counted twice, and have left no room by that."""
+        self._arriving.discard(arriving)
+        self.resume()
