@@ -418,13 +418,14 @@ def load_program(name: str) -> Any:
 def warm_sdk() -> None:
     """Let the SDK make a client once, so that a fork finds loaded what every client needs.
 
-    A session reads its models by a loader of its own, and would parse the same files again: what
-    has been read is kept for all of them. The session made here is thrown away, and with it all
-    that it has learnt of credentials and configuration.
+    A session reads its models by a loader of its own, and would look through the same folders and
+    parse the same files again: what has been read is kept for all of them. The session made here is
+    thrown away, and with it all that it has learnt of credentials and configuration.
     """
     boto3, loaders = sys.modules["boto3"], sys.modules["botocore.loaders"]
-    read = loaders.JSONFileLoader.load_file
+    read, look = loaders.JSONFileLoader.load_file, loaders.Loader.list_available_services
     known: dict[str, Any] = {}
+    listed: dict[Any, list[str]] = {}
 
     def load_file(loader: Any, file_path: str) -> Any:
         found = known.get(file_path)
@@ -434,7 +435,14 @@ def warm_sdk() -> None:
                 known[file_path] = found
         return found
 
+    def list_available_services(loader: Any, type_name: str) -> list[str]:
+        key = (type_name, *loader.search_paths)
+        if key not in listed:
+            listed[key] = look(loader, type_name)
+        return list(listed[key])
+
     loaders.JSONFileLoader.load_file = load_file
+    loaders.Loader.list_available_services = list_available_services
     session = boto3.session.Session("warm", "warm", region_name="us-east-1")
     session.client("sqs", endpoint_url="http://127.0.0.1:9")
 
