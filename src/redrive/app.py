@@ -169,6 +169,7 @@ class App:
                 extra_site_path=offer_sdk(self._data / "sdk"),
                 lend=None if keyring is None else keyring.lend,
                 sandbox=config.sandbox,
+                node_sdk_path=Path(config.node_sdk).absolute() if config.node_sdk else None,
             )
         except ValueError as error:
             self._store.close()

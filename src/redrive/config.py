@@ -50,6 +50,7 @@ class Config:
     allowed_hosts: tuple[str, ...] = ()  # beyond loopback names: none can be guessed safely
     allowed_origins: tuple[str, ...] = ()  # no web page is let in by itself
     sandbox: str = "rlimits"  # how functions are confined; auto: as well as this machine can
+    node_sdk: str = ""  # nothing of npm's is ours to find: a folder with @aws-sdk is named
     environments_max: int = 1_000  # processes of functions; as many as an account's concurrency
     # When a message group of a standard queue is noisy (services/queues/fair has the sources)
     fair_share: float = 0.1  # of in flight or of processing time; AWS's figure; 1: nobody ever is

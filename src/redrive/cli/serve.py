@@ -47,6 +47,10 @@ from redrive.store.store import StoreFailed
 )
 @click.option("--sandbox", help="How functions are confined; see the README.  [default: rlimits]")
 @click.option(
+    "--node-sdk",
+    help="Folder with the AWS SDK for JavaScript, for functions that bring none.  [default: none]",
+)
+@click.option(
     "--environments-max", type=int, help="Processes of functions at a time.  [default: 1000]"
 )
 @click.option(
