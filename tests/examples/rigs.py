@@ -6,8 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ORDERS = Path(__file__).resolve().parents[2] / "examples" / "orders"
 CEILING_SECONDS = 240.0
@@ -18,6 +19,37 @@ def copy_example(folder: Path) -> Path:
     """Copy the example to where it can be run and spoilt."""
     leave = shutil.ignore_patterns("__pycache__", ".redrive*", "orders.db*")
     return Path(shutil.copytree(ORDERS, folder / "orders", ignore=leave))
+
+
+class Ended(NamedTuple):
+    """How a run of a demo ended."""
+
+    code: int
+    summary: dict[str, Any]
+    said: str
+
+
+def run_demos(demo: Path, runs: Mapping[str, Sequence[str]]) -> dict[str, Ended]:
+    """Run a demo several times at once, with options for each run; return how they ended."""
+    begun = {
+        name: subprocess.Popen(
+            [sys.executable, demo, "--json", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, options in runs.items()
+    }
+    ended: dict[str, Ended] = {}
+    try:
+        for name, process in begun.items():
+            told, said = process.communicate(timeout=CEILING_SECONDS)
+            ended[name] = Ended(process.returncode, json.loads(told or "{}"), said)
+        return ended
+    finally:
+        for process in begun.values():
+            process.terminate()
+            process.communicate()
 
 
 class DemoRun:

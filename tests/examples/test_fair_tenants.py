@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import pytest
 
 from redrive.config import Config
 
-from .rigs import CEILING_SECONDS, ORDERS
+from .rigs import ORDERS, Ended, run_demos
 
 EXAMPLE = ORDERS.with_name("fair-tenants")
 JOBS = 600
@@ -21,39 +16,14 @@ SMALL = 50
 RUNS = {"whole": (), "deaf": ("--share", "1")}
 
 
-class Run(NamedTuple):
-    """How a run of the demo ended."""
-
-    code: int
-    summary: dict[str, Any]
-    said: str
-
-
 @pytest.fixture(scope="module")
-def runs() -> Iterator[dict[str, Run]]:
+def runs() -> dict[str, Ended]:
     """Two runs of the demo, at once."""
-    begun = {
-        name: subprocess.Popen(
-            [sys.executable, EXAMPLE / "demo.py", "--jobs", str(JOBS), "--json", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name, options in RUNS.items()
-    }
-    ended: dict[str, Run] = {}
-    try:
-        for name, process in begun.items():
-            told, said = process.communicate(timeout=CEILING_SECONDS)
-            ended[name] = Run(process.returncode, json.loads(told or "{}"), said)
-        yield ended
-    finally:
-        for process in begun.values():
-            process.terminate()
-            process.communicate()
+    few = ("--jobs", str(JOBS))
+    return run_demos(EXAMPLE / "demo.py", {name: (*few, *more) for name, more in RUNS.items()})
 
 
-def test_small_tenants_overtake_the_flood(runs: dict[str, Run]) -> None:
+def test_small_tenants_overtake_the_flood(runs: dict[str, Ended]) -> None:
     """With groups their last job is served soon, without them last of all; the demo says so."""
     run = runs["whole"]
     assert run.code == 0, run.said
@@ -62,7 +32,7 @@ def test_small_tenants_overtake_the_flood(runs: dict[str, Run]) -> None:
     assert run.said.count("megacorp") == 2
 
 
-def test_demo_sees_unfairness(runs: dict[str, Run]) -> None:
+def test_demo_sees_unfairness(runs: dict[str, Ended]) -> None:
     """When nobody is ever noisy the demo fails and says what it saw."""
     run = runs["deaf"]
     assert run.code == 1, run.said

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from .rigs import CEILING_SECONDS, ORDERS
+from .rigs import ORDERS, Ended, run_demos
 
 DEMO = ORDERS.with_name("throttled") / "demo.py"
 
 
-def run(*options: str) -> tuple[int, dict[str, object], str]:
-    """Run the demo; return its exit code, its summary and what it printed."""
-    ended = subprocess.run(
-        [sys.executable, DEMO, "--json", "--messages", "30", *options],
-        capture_output=True,
-        text=True,
-        timeout=CEILING_SECONDS,
-    )
-    return ended.returncode, json.loads(ended.stdout or "{}"), ended.stderr
+def run(*options: str) -> Ended:
+    """Run the demo on few messages."""
+    return run_demos(DEMO, {"it": ("--messages", "30", *options)})["it"]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +28,8 @@ def test_throttled_messages_die_unseen_and_are_explained(svg: Path) -> None:
     code, summary, said = run("--receives", "1", "--plot", str(svg))
     assert code == 0, said
     assert summary["ok"] is True
-    assert summary["dead"]["throttled"] == summary["unseen"]["throttled"] > 0  # type: ignore[index]
-    assert summary["dead"]["cured"] == 0  # type: ignore[index]
+    assert summary["dead"]["throttled"] == summary["unseen"]["throttled"] > 0
+    assert summary["dead"]["cured"] == 0
     assert "throttled" in said
     assert "buried" in said
     titles = [text.text for text in ElementTree.parse(svg).iter() if text.tag.endswith("text")]
