@@ -217,6 +217,7 @@ class FairOrder(Checker):
 
     def audit(self, audit: Audit) -> None:
         """Look for what was due, quiet and not delivered; then learn what the rows tell."""
+        self._end_lapsed(audit.now_ms)  # after a crash nothing was committed since
         queues = {row.name: row for row in audit.queues}
         groups = {lane.seq: lane.group_id for lane in audit.lanes}
         for served in self._served:

@@ -27,6 +27,11 @@ def _sends(attempt: Attempt) -> Iterator[tuple[Mapping[str, Any], Mapping[str, A
             yield entries[sent["Id"]], sent
 
 
+def _born_ms(identity: str) -> int:
+    """Return the instant in a MessageId, a UUIDv7."""
+    return int(identity[:8] + identity[9:13], 16)
+
+
 class _Delivered(NamedTuple):
     queue: str
     group: str
@@ -53,8 +58,8 @@ class GroupOrder(Checker):
     def commit(self, attempt: Attempt) -> None:
         """Keep what was received, and watch the numbers that are given."""
         for _entry, sent in _sends(attempt):
-            if sent["MessageId"] in self._ids:
-                continue  # a duplicate
+            if sent["MessageId"] in self._ids or _born_ms(sent["MessageId"]) < attempt.now_ms:
+                continue  # a duplicate, perhaps of one that was moved and gone unseen
             self._ids.add(sent["MessageId"])
             number = int(sent["SequenceNumber"])
             if number <= self._latest or len(sent["SequenceNumber"]) != 20:
