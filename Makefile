@@ -11,9 +11,10 @@ COMPILED_TESTS := tests/unit/shell tests/unit/wire tests/unit/services/test_disp
     tests/unit/services/queues/test_queues_messages.py tests/server/test_server_http.py \
     tests/unit/services/queues/test_queues_records.py tests/unit/services/mappings/test_mappings_poller.py \
     tests/unit/services/mappings/test_mappings_fifo.py tests/unit/services/mappings/test_mappings_filters.py \
-    tests/runtime/test_environments.py tests/server/test_server_clients.py tests/sim/test_sim_walk.py
+    tests/runtime/test_environments.py tests/server/test_server_clients.py tests/sim/test_sim_walk.py \
+    tests/patterns/test_patterns_reference.py
 
-.PHONY: demo test native compiled coverage sim crash storm powerloss scale fuzz browser bench lint docs clean help
+.PHONY: demo test native compiled coverage sim crash storm powerloss scale fuzz patterns cron browser bench lint docs clean help
 
 help:          ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +78,12 @@ scale: $(READY) ## N=1000000 messages in one queue: memory, disk and the time to
 
 fuzz: $(READY) ## N=100000 mutated requests against the wire
 	$(BIN)/python -m tests.fuzz $(or $(N),100000)
+
+patterns: $(READY) ## N=100000 pairs of an event pattern and an event against a naive matcher
+	$(BIN)/python -m tests.patterns $(or $(N),100000) $(if $(SEED),--seed $(SEED))
+
+cron: $(READY) ## N=10 time zones (all of them without N) over 20 years against an independent cron
+	$(BIN)/python -m tests.cron $(N)
 
 browser: $(READY) ## a real headless Chromium with a malicious page; CHROMIUM=path names it
 	$(BIN)/python -m pytest -q -rs tests/browser

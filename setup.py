@@ -16,6 +16,11 @@ from pathlib import Path
 from setuptools import setup
 
 HOT = (
+    "core/patterns",
+    "core/patterns_index",
+    "core/patterns_operators",
+    "core/patterns_reading",
+    "core/patterns_select",
     "runtime/environment",
     "runtime/frames",
     "services/dispatch",
@@ -48,8 +53,8 @@ HOT = (
     "wire/sigv4",
     "wire/validate",
 )
-"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes, and a message on its way
-to a function; nothing else is compiled."""
+"""Through these a SendMessage, ReceiveMessage or DeleteMessage passes, a message on its way to a
+function, and an event on its way to the rules that it matches; nothing else is compiled."""
 
 
 def can_compile() -> bool:

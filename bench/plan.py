@@ -16,6 +16,7 @@ from bench.functions import (
 from bench.handlers import CALLER, ECHO
 from bench.longpoll import measure_longpoll
 from bench.overload import measure_overload
+from bench.patterns import RULES, measure_patterns
 from bench.queues import BACKLOGS, measure_drain, measure_fifo_drain, measure_send
 from bench.servers import Bare, Client, Keyed, Narrow, Redrive, Relaxed, Server
 from bench.startup import measure_start, measure_up
@@ -45,6 +46,7 @@ GROUPS = (
     "idle",
     "start",
     "up",
+    "patterns",
 )
 
 
@@ -85,6 +87,11 @@ def _alone(options: Options) -> Results:
         results["cold boto3"] = once_each(
             "cold boto3", (Redrive,), lambda kind: _cold(kind, 6 * options.rounds, CALLER)
         )
+    if options.wants("patterns"):
+        for rules in RULES:
+            results[f"patterns {rules}"] = once_each(
+                "patterns", (Redrive,), lambda _, rules=rules: measure_patterns(rules)
+            )
     if options.wants("idle"):
         results["idle"] = once_each("idle", (Redrive,), lambda kind: _idle(kind, options))
     return results

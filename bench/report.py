@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.crowd import describe
+from bench.patterns import RULES
 from bench.plan import CONNECTIONS
 from bench.queues import BACKLOGS
 from bench.servers import NARROW_FILES, Narrow, Redrive, Relaxed
@@ -23,6 +24,7 @@ def render(results: Results, subject: str, large: int) -> str:
         *_store_tables(results, large),
         *_overload_note(results),
         *_function_table(results, subject),
+        *_pattern_table(results),
         _target_table(results, subject, large),
         "A ratio above 1 says how many times faster ours is, in this run. CPU is that of the\n"
         "server's processes; * marks a row in which the generator used more CPU than the server,\n"
@@ -251,6 +253,23 @@ def _function_table(results: Results, subject: str) -> Iterator[str]:
     if rows:
         rows.sort(key=lambda row: row[0])
         yield "Functions and start\n" + _table(["what", "server", "figure", "ratio"], rows)
+
+
+def _pattern_table(results: Results) -> Iterator[str]:
+    rows = []
+    for rules in RULES:
+        figures = results.get(f"patterns {rules}", {}).get(Redrive.name)
+        if figures is not None:
+            rows.append([
+                f"{rules:,}",
+                f"{figures['per_second']:,.0f}",
+                f"{figures['matching']:.1f}",
+                f"{figures['strangers_per_second']:,.0f}",
+                f"{figures['build_s']:.2f}",
+            ])  # fmt: skip
+    if rows:
+        head = ["rules", "events/s/core", "rules matched", "that match none", "compiled in s"]
+        yield "Events as JSON against the patterns of a bus\n" + _table(head, rows)
 
 
 def _target_table(results: Results, subject: str, large: int) -> str:

@@ -95,7 +95,7 @@ def _at_most(limit: float) -> Callable[[float], bool]:
 
 def targets(subject: str, large: int) -> list[Target]:
     """Return the promises in the order of the report. large: messages in the large store."""
-    return [*_queues(subject), *_stores(large), *_functions(subject)]
+    return [*_queues(subject), *_stores(large), *_functions(subject), *_patterns()]
 
 
 def _queues(subject: str) -> list[Target]:
@@ -164,4 +164,11 @@ def _functions(subject: str) -> list[Target]:
                _value("start", subject, "idle_mb"), _below(60), "{:.0f} MB"),
         Target("`up` on examples/orders, ready after", "< 1.5 s",
                _value("up", subject, "up_s"), _below(1.5), "{:.2f} s"),
+    ]  # fmt: skip
+
+
+def _patterns() -> list[Target]:
+    return [
+        Target("events/s/core against the patterns of 1,000 rules", ">= 50,000",
+               _value("patterns 1000", Redrive.name, "per_second"), _at_least(50_000), "{:,.0f}"),
     ]  # fmt: skip

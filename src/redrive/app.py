@@ -17,6 +17,8 @@ from redrive.config import Config, ConfigError, load_keys
 from redrive.core.effects import Caller, Ran, Run, Worker
 from redrive.core.keys import Keyring
 from redrive.core.time import SECOND_MS
+from redrive.rooms import RESETS, SERVICES, Parts, add_rooms
+from redrive.rooms import STATEMENTS as ROOM_STATEMENTS
 from redrive.runtime.executor import Executor
 from redrive.runtime.offered import offer_sdk
 from redrive.services.delivery import operations as delivery
@@ -28,7 +30,6 @@ from redrive.services.dispatch import Dispatch
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.courier import Courier, Dropped
-from redrive.services.functions.operations.asynchronous import count_lost
 from redrive.services.functions.provisioner import Provisioner
 from redrive.services.functions.room import Functions
 from redrive.services.functions.sweeper import Sweeper
@@ -66,8 +67,10 @@ from redrive.shell.guard import Guard
 from redrive.shell.http import Exchange, Respond
 from redrive.shell.lock import DataLock
 from redrive.shell.loop import Jobs, LoopReactor, Pump
+from redrive.shell.outward import Outward
 from redrive.shell.server import Server
-from redrive.shell.sources import SystemChance, SystemClock, wall_ms
+from redrive.shell.sources import SystemChance, wall_ms
+from redrive.shell.timekeeping import ManualTime, SystemTime, Time
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 from redrive.store.store import StoreFailed
@@ -78,6 +81,8 @@ from redrive.wire.sigv4 import Lent
 
 log = logging.getLogger("redrive")
 _VERSION = redrive.__version__
+
+Began = Callable[[str, Callable[[], None]], None]
 
 _SERVICES = Path(__file__).parent / "services"
 STATEMENTS = tuple(
@@ -91,10 +96,11 @@ STATEMENTS = tuple(
         "stacks/stacks",
         "metrics/metrics",
         "identity/identity",
+        *ROOM_STATEMENTS,
     )
 )
 OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
-_RESETS = ("mappings", "lambda", "delivery", "sqs", "stacks", "cloudwatch", "logs", "iam")
+_RESETS = ("mappings", "lambda", "delivery", "sqs", "stacks", "cloudwatch", "logs", "iam", *RESETS)
 _SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
 """As whom the server's own workers ask; what they do belongs to no account."""
 
@@ -121,39 +127,37 @@ class App:
         self._revisions: dict[str, str] = {}
         chance = SystemChance()
         self._durability = _durability(config)
-        if config.durability != "full":
-            log.warning("durability is %s", self._durability)
         self._store = SqliteStore(
             str(self._data / "redrive.db"),
             load_statements(STATEMENTS),
             sync_every_ms=config.sync_ms if config.durability == "relaxed" else 0,
         )
-        self._clock = clock = SystemClock(self._store.high_water_ms)
+        self._time = time = _keep_time(config, loop, self._store, failed)
+        self._clock = clock = time.clock
         self._started_ms = clock()
         self._telemetry = Telemetry(LogBook(str(self._data / "telemetry.db")), clock())
         self._metrics = Metrics()
         self._lambda_tally = LambdaTally(self._metrics.gatherer)
         self._jobs = Jobs(loop)
-        self._pump = pump = Pump(loop, clock, self._store, failed)
+        self._outward = Outward(loop, self._jobs, is_private=config.http_private)
+        self._pump = pump = time.pump
         self._dispatch = pump.dispatch = Dispatch(
             self._register(chance, config, keyring),
             self._store,
             clock=clock,
             chance=chance,
-            run=self._watched_run(),
+            run=time.counted(self._watched_run()),
             origin=self.origin,
             stirred=pump.stir,
             fault=self._fault,
             failed=failed,
-            job=self._jobs,
+            job=time.counted(self._jobs),
+            fetch=time.counted(self._outward),
         )
         self._telemetry.wake = self._dispatch.wake
-        self._executor = self._employ(config, LoopReactor(loop, clock), keyring)
-        self._guard = Guard(
-            frozenset((*config.allowed_hosts, _bracketed(config.local_host))),
-            frozenset(config.allowed_origins),
-        )
+        self._executor = self._employ(config, LoopReactor(loop, time.machine), keyring)
         self._front = self._open(config, keyring, pump)
+        self._handle = time.wire(lambda: self._executor.is_starting, self._front.handle)
         for worker in self._workers(chance):
             self._dispatch.post(worker)
 
@@ -164,7 +168,7 @@ class App:
                 reactor,
                 endpoint_url=self.local_url,
                 work_dir=self._data / "run",
-                on_log=self._telemetry.append,
+                on_log=self._time.dated(self._telemetry.append),
                 environments_max=config.environments_max,
                 extra_site_path=offer_sdk(self._data / "sdk"),
                 lend=None if keyring is None else keyring.lend,
@@ -180,22 +184,27 @@ class App:
         is_judging = config.authorisation == "on"
         lent = Lent(self._identity.mint, wall_ms)
         endpoint = Endpoint(
-            ("sqs", "lambda", "sts", "cloudwatch", "logs", "iam", "redrive"),
+            ("sqs", "lambda", "sts", "cloudwatch", "logs", "iam", "redrive", *SERVICES),
             OWN_MODELS,
             None if keyring is None else Verifier(keyring, wall_ms, lent),
             is_judging=is_judging,
             lent=lent,
         )
+        guard = Guard(
+            frozenset((*config.allowed_hosts, _bracketed(config.local_host))),
+            frozenset(config.allowed_origins),
+        )
         return Front(
             endpoint,
             self._dispatch,
-            self._guard,
+            guard,
             stir=pump.stir,
             health=self.health,
             resets=_RESETS if config.allow_reset else None,
             gate=Gate(self._store, self._clock, self._failed) if is_judging else None,
             figures=self.figures,
             shows_all=keyring is None,
+            time=self._time,
         )
 
     def _register(self, chance: SystemChance, config: Config, keyring: Keyring | None) -> Registry:
@@ -211,8 +220,13 @@ class App:
             raise
         room = Queues(self._store, chance, buried, config.fairness, cipher)
         queues.register(registry, room)
-        self._add_functions(registry, chance)
+        outbox = Outbox(registry)
+        delivery.register(registry, Deliveries(outbox.tell, config.authorisation == "on"))
+        self._add_functions(registry, chance, outbox)
         mappings.register(registry, Mappings(chance))
+        count = self._metrics.count
+        parts = Parts(registry, chance, outbox, _SELF, count, http_private=config.http_private)
+        self._room_workers = add_rooms(parts)
         stacks.register(registry)
         metrics.register(registry, self._metrics)
         self._metrics.families.append(self._lambda_tally.families)
@@ -227,22 +241,18 @@ class App:
         self._store.commit(self._clock())
         return registry
 
-    def _add_functions(self, registry: Registry, chance: SystemChance) -> None:
-        """Add the functions, and the deliveries that they owe."""
+    def _add_functions(self, registry: Registry, chance: SystemChance, outbox: Outbox) -> None:
+        """Add the functions, which leave what they owe in the outbox."""
         room = Functions(
             CodeStore(self._data / "code"),
             chance,
-            outbox=Outbox(registry),
+            outbox=outbox,
             note=self._lambda_tally.note,
             warmer=lambda environment, count: self._executor.keep(environment, count),
             trouble=self._trouble,
         )
         functions.register(registry, room)
         self._lambda_tally.unreserved = room.running.of_pool
-        gave_up = Deliveries(
-            lambda tx, lost, at_ms: count_lost(room, tx, lost.purpose, lost.source, at_ms)
-        )
-        delivery.register(registry, gave_up)
 
     def _workers(self, chance: SystemChance) -> tuple[Worker, ...]:
         return (
@@ -255,7 +265,8 @@ class App:
             Sweeper(),
             Poller(_SELF, chance, MappingTally(self._metrics.gatherer)),
             Deployer(_SELF, deployment_note(self._telemetry)),
-            Scribe(self._telemetry),
+            Scribe(self._telemetry, *self._time.flush),
+            *self._room_workers,
         )
 
     def _watched_run(self) -> Callable[[Run, Callable[[Ran], None]], None]:
@@ -289,9 +300,10 @@ class App:
             "a delivery was given up",
             extra={
                 "purpose": lost.purpose,
-                "function": lost.source,
+                "source": lost.source,
                 "target": lost.target,
                 "reason": lost.reason,
+                "dead_letter_queue": lost.queue or "none: it is lost",
             },
         )
 
@@ -308,6 +320,7 @@ class App:
             "data": str(self._data),
             "durability": self._durability,
             "uptime_ms": self._clock() - self._started_ms,
+            "clock": self._time.show(),
             "services": list(self._front.endpoint.services),
             "waiting": self._dispatch.waiting,
             "running": self._dispatch.asked,
@@ -343,7 +356,7 @@ class App:
 
     def handler(self, request: Request, respond: Respond) -> Exchange | None:
         """Answer one request."""
-        return self._front.handle(request, respond)
+        return self._handle(request, respond)
 
     def body_bytes_max(self, url: bytes) -> int:
         """Return how large a request's body may be."""
@@ -356,6 +369,7 @@ class App:
     def drain(self) -> None:
         """Take no more work."""
         self._front.is_draining = True
+        self._time.drain()
         self._dispatch.drain()
 
     @property
@@ -367,10 +381,23 @@ class App:
         """End the processes, release the files."""
         self._pump.close()
         self._executor.close()
+        self._outward.close()
         self._jobs.close()
         self._telemetry.flush_all(self._clock())
         self._telemetry.book.close()
         self._store.close()
+
+
+def _keep_time(
+    config: Config,
+    loop: asyncio.AbstractEventLoop,
+    store: SqliteStore,
+    failed: Callable[[StoreFailed], None],
+) -> Time:
+    floor_ms = store.high_water_ms
+    if config.clock == "manual":
+        return ManualTime(loop, store, failed, floor_ms, config.clock_start_ms)
+    return SystemTime(loop, store, failed, floor_ms)
 
 
 def _bracketed(host: str) -> str:
@@ -386,23 +413,38 @@ def _durability(config: Config) -> str:
     )
 
 
-def serve(config: Config) -> int:
+def serve(config: Config, began: Began | None = None) -> int:
     """Run a server until it is told to stop; return the exit code.
 
+    With began it is a guest in somebody's program and thread: began hears where it listens, and
+    what stops it at once, which may be called from any thread.
     Raises ConfigError for a file of keys that cannot be used, DataLocked, OSError.
     """
     keys = load_keys(config)
     keyring = Keyring(keys.values(), SystemChance().token(32)) if keys else None
     lock = DataLock(Path(config.data))
+    url = ""
 
     def build(
         loop: asyncio.AbstractEventLoop, port: int, failed: Callable[[StoreFailed], None]
     ) -> App:
+        nonlocal url
         app = App(config, loop, port, failed, keyring)
-        lock.say(f"redrive {redrive.__version__}, process {os.getpid()}, {app.local_url}")
+        url = app.local_url
+        if config.durability != "full" and began is None:
+            log.warning("durability is %s", _durability(config))
+        lock.say(f"redrive {redrive.__version__}, process {os.getpid()}, {url}")
         return app
 
+    def listening() -> None:
+        if began is not None:
+            began(url, server.stop_soon)
+
+    is_guest = began is not None
+    server = Server(
+        config.host, config.port, config.drain_s, build, is_guest=is_guest, listening=listening
+    )
     try:
-        return Server(config.host, config.port, config.drain_s, build).run()
+        return server.run()
     finally:
         lock.release()

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from redrive.core.keys import Key
-from redrive.core.time import seconds
+from redrive.core.spans import parse_instant
+from redrive.core.time import Millis, seconds
 from redrive.runtime.sandbox import AUTO, LEVELS
 from redrive.services.identity.keyfile import KeyFileError, read_keys
 from redrive.services.queues.fair import Fairness
@@ -44,12 +45,15 @@ class Config:
     sync_ms: int = 100  # with relaxed durability, how much a loss of power may take
     encryption: str = "off"  # on: bodies are sealed; who has the key file beside them reads them
     encryption_key_file: str = ""  # redrive.key in the data directory; better kept elsewhere
+    http_private: bool = False  # whoever sets an endpoint would reach what only this machine can
     allow_reset: bool = False  # a test suite's wish; in production one wrong call would empty it
     drain_s: float = 10.0  # longer than most invocations, shorter than a service manager's patience
     log_format: str = "auto"  # text on a terminal, JSON lines elsewhere
     allowed_hosts: tuple[str, ...] = ()  # beyond loopback names: none can be guessed safely
     allowed_origins: tuple[str, ...] = ()  # no web page is let in by itself
     sandbox: str = "rlimits"  # how functions are confined; auto: as well as this machine can
+    clock: str = "system"  # manual: it stands still until somebody moves it
+    clock_start: str = ""  # of a manual clock, an instant; now, as nothing else is known
     node_sdk: str = ""  # nothing of npm's is ours to find: a folder with @aws-sdk is named
     environments_max: int = 1_000  # processes of functions; as many as an account's concurrency
     # When a message group of a standard queue is noisy (services/queues/fair has the sources)
@@ -75,6 +79,7 @@ class Config:
             raise ConfigError(f"sandbox {self.sandbox!r} is not {AUTO}, {', '.join(LEVELS)}")
         if not 1 <= self.environments_max <= 10_000:
             raise ConfigError(f"environments_max {self.environments_max} is not 1 to 10000")
+        self._check_clock()
         if self.encryption not in ("off", "on"):
             raise ConfigError(f"encryption {self.encryption!r} is not off or on")
         if self.authorisation not in ("off", "on"):
@@ -84,6 +89,21 @@ class Config:
                 f"host {self.host!r} is not a loopback address: binding beyond loopback requires"
                 " keys, so that not everybody who reaches it may use it: set keys_file"
             )
+
+    def _check_clock(self) -> None:
+        if self.clock not in ("system", "manual"):
+            raise ConfigError(f"clock {self.clock!r} is not system or manual")
+        if self.clock_start and self.clock != "manual":
+            raise ConfigError("clock_start is for a clock that stands still: set clock to manual")
+        try:
+            _ = self.clock_start_ms
+        except ValueError as error:
+            raise ConfigError(f"clock_start: {error}") from None
+
+    @property
+    def clock_start_ms(self) -> Millis | None:
+        """Return where a manual clock starts; None: at the machine's present instant."""
+        return parse_instant(self.clock_start) if self.clock_start else None
 
     def _check_fairness(self) -> None:
         if not 0 <= self.fair_share <= 1:

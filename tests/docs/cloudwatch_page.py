@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from tests.docs.tables import Fact, bullets, member_rows, split, table
 
 from redrive.core.time import DAY_MS, HOUR_MS
+from redrive.services.alarms.operations import SERVED as ALARMS
+from redrive.services.alarms.operations.unoffered import OPERATIONS as UNOFFERED
 from redrive.services.metrics import mathematics
 from redrive.services.metrics.gatherer import CELLS_MAX
 from redrive.services.metrics.lambdas import NAMESPACE as LAMBDA
@@ -35,7 +37,7 @@ _NOTES = {
     "NumberOfMessagesDeleted": "Counts receipt handles taken, repeated ones too, as with AWS.",
     "NumberOfEmptyReceives": "kill -9 loses the count of at most a minute.",
 }
-_NAMESPACE = Fact("honoured", f"{NAMESPACE}, AWS/Lambda, and clients' own; others hold nothing.")
+_NAMESPACE = Fact("honoured", "Those of AWS that are told below, and clients' own.")
 _DIMENSIONS = Fact("honoured", "Exactly those of the metric: of queues, QueueName.")
 _NO_ENTITY = Fact("label", "There are no entities.")
 _ENTITY = "EntityMetricData[]"
@@ -81,9 +83,16 @@ MEMBERS = {
 }
 
 
+def metric_operations(endpoint: Endpoint) -> set[str]:
+    """Return the operations that are about metrics; those of alarms are on their page."""
+    of_alarms = {*ALARMS, *UNOFFERED}
+    return {name for name in endpoint.model("cloudwatch").operation_names if name not in of_alarms}
+
+
 def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
     """Return the page."""
-    served, missing = split("cloudwatch", registry, endpoint)
+    known = metric_operations(endpoint)
+    served = [name for name in split("cloudwatch", registry, endpoint)[0] if name in known]
     protocols = ", ".join(endpoint.model("cloudwatch").protocols)
     treated = member_rows("cloudwatch", "metrics", served, endpoint, MEMBERS)
     assert _NOTES.keys() <= METRICS.keys()
@@ -96,7 +105,6 @@ def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
         f" a minute, and clients' own. Protocols: {protocols}."
         " The same figures, at once, are at `GET /metrics` in Prometheus' text format.\n\n"
         f"Served: {', '.join(served)}.\n\n"
-        f"Answered with UnknownOperationException: {', '.join(missing)}.\n\n"
         "## Members of requests\n\nA label is checked and changes nothing.\n\n"
         + table(("operation", "member", "", "what there is to say"), treated)
         + f"\n## Metrics of queues\n\nIn the namespace {NAMESPACE}, by QueueName.\n\n"
@@ -110,7 +118,7 @@ def cloudwatch_page(registry: Registry, endpoint: Endpoint) -> str:
 
 def _differences() -> Iterator[str]:
     functions = sorted({*mathematics._FUNCTIONS, "FILL", "METRICS"} - {"neg"})
-    yield "There are no alarms, dashboards, metric streams or insight rules."
+    yield "Alarms and dashboards, and what there is not, have [a page of their own](alarms.md)."
     yield (
         f"Minutes are kept for {MINUTES_AGE_MS // DAY_MS} days, then five minutes to"
         f" {FIVES_AGE_MS // DAY_MS} days and hours to {HOURS_AGE_MS // DAY_MS}, as with AWS, while"
@@ -164,5 +172,9 @@ def _functions() -> Iterator[str]:
     yield (
         "They are counted in memory and written once a minute: kill -9 costs those of the minute."
         f" Of one minute {CELLS_MAX:,} metrics are counted, and {NAMES_MAX:,} are kept in all."
+    )
+    yield (
+        "What buses, schedules, topics and pipes count is recorded likewise, in AWS/Events,"
+        " AWS/Scheduler, AWS/SNS and AWS/EventBridge/Pipes."
     )
     yield "Not recorded: IteratorAge, RecursiveInvocationsDropped, PostRuntimeExtensionsDuration."

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.docs.alarms_page import alarms_page
 from tests.docs.cloudwatch_page import cloudwatch_page
+from tests.docs.events_page import SERVICES, events_page
 from tests.docs.logs_page import logs_page
 from tests.docs.sqs_page import sqs_page
 from tests.docs.tables import FIFO_ARN, HEAD, NOBODY, split, table
@@ -19,6 +21,8 @@ from redrive.app import STATEMENTS
 from redrive.core.errors import ServiceError
 from redrive.core.mint import Mint
 from redrive.core.time import Millis
+from redrive.rooms import Parts, add_rooms
+from redrive.services.delivery.outbox import Outbox
 from redrive.services.functions import operations as functions
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.labels import LABELS
@@ -66,6 +70,7 @@ def registered() -> Registry:
         logs.register(registry, Telemetry(book, Millis(0)))
         book.close()
         identity.register(registry, Identity(_Zeros(), Mint(bytes(32))))
+        add_rooms(Parts(registry, _Zeros(), Outbox(registry), NOBODY))
         store.commit(1)
         store.close()
         return registry
@@ -90,7 +95,7 @@ OPEN = (
     ),
     (
         "FilterCriteria, wildcards that are too complex",
-        "No pattern is: they are matched in bounded time, and AWS's limit is not published.",
+        "Refused in AWS's words; where the limit is, AWS does not publish: ours is a guess.",
     ),
     (
         "More than five filters; a window or a large batch of a FIFO queue; provisioned pollers"
@@ -118,9 +123,11 @@ OPEN = (
 def pages() -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of each page."""
     registry = registered()
-    endpoint = Endpoint(("sqs", "lambda", "sts", "cloudwatch", "logs"))
+    endpoint = Endpoint(("sqs", "lambda", "sts", "cloudwatch", "logs", *SERVICES))
     yield "sqs.md", HEAD + sqs_page(registry, endpoint)
     yield "cloudwatch.md", HEAD + cloudwatch_page(registry, endpoint)
+    yield "alarms.md", HEAD + alarms_page(endpoint)
+    yield "events.md", HEAD + events_page(registry, endpoint)
     yield "logs.md", HEAD + logs_page(registry, endpoint)
     yield "lambda.md", HEAD + _lambda(registry, endpoint)
     yield "templates.md", HEAD + _templates()

@@ -34,6 +34,7 @@ ANSWER_S_MAX = 960.0  # longer than the longest function (15 minutes) and the lo
 SECRET = "redrive"
 """What a request is signed with when no secret is configured; a server with keys refuses it."""
 
+CLOCK_PATH = "/_redrive/clock"
 _CREDENTIALS = ("access_key_id", "secret_access_key", "session_token")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _URL = re.compile(r"https?://\S+")
@@ -41,10 +42,10 @@ _PREFIXES = {"sqs": "AmazonSQS", "redrive": "Redrive"}
 
 
 class Refusal(Exception):
-    """The server answered with an error: AWS's code and message."""
+    """The server answered with an error: AWS's code and message. What is not AWS's has no code."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
-        super().__init__(f"{code}: {message}" if message else code)
+        super().__init__(": ".join(filter(None, (code, message))))
         self.code = code
         self.message = message
         self.status = status
@@ -227,6 +228,24 @@ class Client:
             raise NoServer(f"what answers at {self.place.endpoint} is not a Redrive server")
         return told
 
+    def clock(self) -> dict[str, Any]:
+        """Return what the server's clock is at. Raises Refusal, NoServer."""
+        status, _headers, body = self._ask("GET", CLOCK_PATH, b"", {})
+        return _told(status, body)
+
+    def change_clock(self, **asked: Any) -> dict[str, Any]:
+        """Have a manual clock moved: advance, to, or stop; return when all has come to rest.
+
+        Raises Refusal for what cannot be done, NoServer.
+        """
+        self._connection.close()
+        self._connection.timeout = None  # however long it takes
+        headers = {"Content-Type": "application/json"}
+        status, _headers, body = self._ask(
+            "POST", CLOCK_PATH, orjson.dumps(asked), headers, "redrive"
+        )
+        return _told(status, body)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -291,6 +310,14 @@ def _target(service: str, operation: str) -> dict[str, str]:
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": f"{_PREFIXES[service]}.{operation}",
     }
+
+
+def _told(status: int, body: bytes) -> dict[str, Any]:
+    """Return what one of the server's own paths answered. Raises Refusal."""
+    told = _object(body)
+    if status >= 300:
+        raise Refusal("", str(told.get("message", f"the server answered with {status}")), status)
+    return told
 
 
 def _answer(status: int, body: bytes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "logs": ("redrive.cli.logs", "Show what functions wrote, merged."),
     "invoke": ("redrive.cli.invoke", "Invoke a function and print its answer."),
     "events": ("redrive.cli.invoke", "Print a sample event, as services hand it to functions."),
+    "clock": ("redrive.cli.clock", "Show the server's clock, or move one that stands still."),
     "verify": ("redrive.cli.verify", "Read all of a stopped store, and say what is damaged."),
 }
 """Each command's module and what the list of commands says of it, so that the list loads none."""

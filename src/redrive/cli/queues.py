@@ -10,8 +10,7 @@ from redrive.cli.asking import asks, print_json
 from redrive.cli.client import Client
 from redrive.cli.naming import queue_named
 from redrive.cli.screen import console, duration, is_terminal, print_table, say, shortened
-from redrive.core.time import Millis
-from redrive.shell.sources import SystemClock
+from redrive.core.spans import parse_instant
 
 _BODY_MAX = 100_000  # characters of a body where nothing is cut for a terminal's sake
 
@@ -68,7 +67,7 @@ def messages(client: Client, as_json: bool, queue: str, limit: int) -> None:
     if not told["Messages"]:
         say("no messages")
         return
-    now_ms = SystemClock(Millis(0))()
+    now_ms = parse_instant(client.clock()["now"])
     width = max(20, console().width - 75) if is_terminal() else _BODY_MAX
     print_table(
         ["message", "state", "#receives", "sent", "body"],

@@ -45,6 +45,17 @@ from redrive.store.store import StoreFailed
     "--encryption-key-file",
     help="File of the keys for it, made when there is none.  [default: redrive.key in --data]",
 )
+@click.option(
+    "--clock",
+    type=click.Choice(["system", "manual"]),
+    help="manual: it stands still until `redrive clock` moves it.  [default: system]",
+)
+@click.option(
+    "--clock-start",
+    metavar="INSTANT",
+    help="Where a manual clock starts, as 2026-12-01T00:00Z, if that is not behind the data."
+    "  [default: now]",
+)
 @click.option("--sandbox", help="How functions are confined; see the README.  [default: rlimits]")
 @click.option(
     "--node-sdk",
@@ -52,6 +63,12 @@ from redrive.store.store import StoreFailed
 )
 @click.option(
     "--environments-max", type=int, help="Processes of functions at a time.  [default: 1000]"
+)
+@click.option(
+    "--http-private",
+    is_flag=True,
+    default=None,
+    help="Let HTTP targets be on this machine and in private networks.",
 )
 @click.option(
     "--allow-reset", is_flag=True, default=None, help="Let POST /_redrive/reset empty an account."

@@ -57,13 +57,15 @@ class Session:
         as_json: bool,
         is_strict: bool = False,
         debug: Sequence[str] = (),
+        clock: str = "system",
     ) -> None:
-        """debug: the functions to start with a debugger."""
+        """debug: the functions to start with a debugger. clock: as the setting."""
         self._project = project
         self._place = place
         self._data = data
         self._port = port
         self._as_json = as_json
+        self._is_manual = clock == "manual"
         self._advice = Advice(project, as_json=as_json, is_strict=is_strict)
         self._clock = SystemClock(Millis(0))
         self._started_ms = self._clock()
@@ -81,15 +83,18 @@ class Session:
             if is_watching and not is_detaching:
                 self._watcher = self._begin_to_watch()
             document = self._project.read()
-            host = Host(self._data, self._port, self._place)
+            clock = ("--clock", "manual") if self._is_manual else ()
+            host = Host(self._data, self._port, self._place, options=clock)
             # While the server starts, what takes longer: expanding, and perhaps installing.
             with self._progress() as progress:
                 stack = self._reloader.prepare(document, progress)
             client = host.connect()
+            self._check_clock(client)
             view = LiveView(client, self._as_json)
             self._deploy(client, stack)
             self._show_summary(client, view, stack)
             self._advice.tell()
+            self._say_clock(client)
             if is_detaching:
                 is_left = True
                 self._say_left(host)
@@ -168,6 +173,19 @@ class Session:
             say(*line)
         for line in self._debugging.lines():
             say(*line)
+
+    def _check_clock(self, client: Client) -> None:
+        """Refuse a server that was running before and has the other clock. Raises HostError."""
+        if self._is_manual and client.clock()["clock"] != "manual":
+            raise HostError(
+                f"the server at {client.place.endpoint} was running before, by the machine's clock:"
+                " stop it first, or leave out --clock manual"
+            )
+
+    def _say_clock(self, client: Client) -> None:
+        if self._is_manual and not self._as_json:
+            now = client.clock()["now"]
+            say(f"The clock stands at {now}: `redrive clock advance 6h` moves it.")
 
     def _say_following(self) -> None:
         if self._as_json:

@@ -31,6 +31,11 @@ from redrive.services.stacks.model import World
 )
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 4566]")
 @click.option("--data", help="Directory that holds the state.  [default: .redrive]")
+@click.option(
+    "--clock",
+    type=click.Choice(["system", "manual"]),
+    help="manual: it stands still until `redrive clock` moves it.  [default: system]",
+)
 @click.option("--strict", is_flag=True, help="Do not run what `redrive check` warns of.")
 @click.option(
     "--debug",
@@ -48,6 +53,7 @@ def up(
     parameters: tuple[str, ...],
     port: int | None,
     data: str | None,
+    clock: str | None,
     strict: bool,
     debug: tuple[str, ...],
     no_watch: bool,
@@ -63,7 +69,7 @@ def up(
     """
     try:
         path = find_template(template, Path.cwd())
-        config = load_config(Path.cwd(), os.environ, {"data": data, "port": port})
+        config = load_config(Path.cwd(), os.environ, {"data": data, "port": port, "clock": clock})
         folder = Path(config.data).absolute()
         place = _place(config, folder)
     except (FileNotFoundError, ConfigError, NoServer) as error:
@@ -73,7 +79,14 @@ def up(
     # A process manager's SIGTERM ends us as a person's Ctrl-C does: drained, with exit code 0.
     signal.signal(signal.SIGTERM, _interrupt)
     session = Session(
-        project, place, folder, config.port, as_json=as_json, is_strict=strict, debug=debug
+        project,
+        place,
+        folder,
+        config.port,
+        as_json=as_json,
+        is_strict=strict,
+        debug=debug,
+        clock=config.clock,
     )
     sys.exit(session.run(is_watching=not no_watch, is_detaching=detach))
 

@@ -7,6 +7,9 @@ A session of a role may do what the role's policies, its permissions boundary an
 policy allow together. A resource's policy that names the role is limited by the two latter as well,
 one that names the very session is not.
 
+An AWS service that asks on an account's behalf has no policy of its own: the resource's alone
+decides, by the service's name.
+
 A caller without a session is not judged in its own account: that is how it is without
 authorisation, and for the server's own workers. An account's root, and a user without a policy, may
 do everything in their account that no resource's policy denies.
@@ -45,6 +48,8 @@ def refusal(
         return None
     role = caller.grant.role if caller.grant is not None else ""
     asked = Asked(caller.principal, action, resource, facts_of(caller, owner, now_ms), role)
+    if is_service(caller):
+        return _service_refusal(caller, asked, policy)
     own_policy = session.policy if session is not None else None
     mine = Verdict.ALLOWED if own_policy is None else judge(own_policy, asked)
     theirs = Verdict.SILENT if policy is None else judge(policy, asked)
@@ -72,6 +77,39 @@ def refusal(
     return None
 
 
+def _service_refusal(caller: Caller, asked: Asked, policy: Policy | None) -> str | None:
+    """Return why an AWS service may not do something.
+
+    Without authorisation a policy that lets the account in lets in what asks on its behalf, so that
+    two accounts of one server need no more than that.
+    AWS: IAM User Guide, "AWS JSON policy elements: Principal", "AWS service principals".
+    """
+    verdict = Verdict.SILENT if policy is None else judge(policy, asked)
+    if verdict is Verdict.SILENT and policy is not None and caller.session is None:
+        root = f"arn:aws:iam::{caller.account}:root"
+        verdict = judge(policy, asked._replace(principal=root))
+    if verdict is Verdict.DENIED:
+        return "with an explicit deny in a resource-based policy"
+    if verdict is Verdict.ALLOWED:
+        return None
+    return f"because no resource-based policy allows the {asked.action} action"
+
+
+def is_service(caller: Caller) -> bool:
+    """Tell whether a caller is an AWS service, such as events.amazonaws.com."""
+    return ":" not in caller.principal
+
+
+def source_facts(caller: Caller) -> dict[str, str]:
+    """Return on whose behalf an AWS service asks, as condition keys.
+
+    AWS: IAM User Guide, "AWS global condition context keys", aws:SourceArn, aws:SourceAccount.
+    """
+    if not caller.source:
+        return {}
+    return {"aws:sourcearn": caller.source, "aws:sourceaccount": caller.account}
+
+
 def is_root(caller: Caller) -> bool:
     """Tell whether a caller is its account's root."""
     return caller.principal.endswith(":root")
@@ -84,17 +122,18 @@ def facts_of(caller: Caller, owner: str, now_ms: Millis) -> Facts:
     HTTP, so aws:SecureTransport is false.
     AWS: IAM User Guide, "AWS global condition context keys".
     """
-    is_service = ":" not in caller.principal
+    is_aws = is_service(caller)
     facts = {
         "aws:currenttime": iso(now_ms),
         "aws:epochtime": str(now_ms // SECOND_MS),
-        "aws:principalisawsservice": "true" if is_service else "false",
+        "aws:principalisawsservice": "true" if is_aws else "false",
         "aws:requestedregion": caller.region,
         "aws:resourceaccount": owner,
         "aws:securetransport": "false",
     }
-    if is_service:
+    if is_aws:
         facts["aws:principalservicename"] = caller.principal
+        facts |= source_facts(caller)
     else:
         facts["aws:principalaccount"] = caller.account
         facts["aws:principalarn"] = caller.principal

@@ -45,10 +45,12 @@ class Caller(NamedTuple):
 
     account: str
     region: str
-    principal: str  # an ARN, for policies: arn:aws:iam::<account>:root, or a user's
+    principal: str  # an ARN, for policies: arn:aws:iam::<account>:root, or a user's; or the
+    # name of an AWS service that asks on the account's behalf, such as events.amazonaws.com
     sender_id: str  # what SQS shows as SenderId: the account, or a user's unique id
     session: Session | None = None  # None: not judged in its own account (authorisation is off)
     grant: Grant | None = None  # what a temporary key was lent for
+    source: str = ""  # the ARN on whose behalf an AWS service asks: aws:SourceArn
 
 
 class Context(NamedTuple):
@@ -176,13 +178,41 @@ class Job:
     work: Callable[[], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask an HTTP server of somebody else. It is asked once, and redirects are not followed.
+
+    url: http or https. headers: in order; Host and Content-Length are added. What goes wrong before
+    there is a response is an error of the Reply: ServiceError with the code "FetchRefused" for an
+    address that may not be reached and for a URL that cannot be asked, "FetchTimeout" when there is
+    no whole response in time, "FetchFailed" for all else (no such host, refused, broken off).
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout_ms: int = 5_000
+    body_bytes_max: int = 1_048_576  # of the response; the rest is not read
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A response, whatever its status. headers: names in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
 class Reply(NamedTuple):
-    """The answer to a Call, a Run or a Job: exactly one of the four is set."""
+    """The answer to a Call, a Run, a Job or a Fetch: exactly one of the five is set."""
 
     result: Result | None = None
     error: ServiceError | Unavailable | AssertionError | None = None
     ran: Ran | None = None
     made: Any = None  # what a Job returned
+    fetched: Fetched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +236,7 @@ class Ask:
     memory and dies with its connection or with the process.
     """
 
-    effect: Call | Run | Job
+    effect: Call | Run | Job | Fetch
     resume: Callable[[Any, Reply, Millis], Result | Ask | Wait]
 
 

@@ -13,7 +13,8 @@ it (by path) have chosen, at all of them when none has.
 Matching takes time bounded by the product of the sizes of pattern and event: of an array of objects
 only those are compared that can be one and the same.
 AWS: EventBridge User Guide, "Event patterns"; the order of evaluation as in aws/event-ruler. How
-complex wildcards may be, which AWS bounds, is not bounded here: matching them is cheap.
+complex the wildcards of a field may be is bounded as by AWS, whose bound is not published
+(patterns_complexity).
 """
 
 from __future__ import annotations

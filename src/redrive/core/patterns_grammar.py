@@ -7,10 +7,11 @@ not valid. Reason: ". AWS: as captured (event patterns, filter policies).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple, NoReturn
 
+from redrive.core.patterns_complexity import complexity
 from redrive.core.patterns_operators import (
     AnythingBut,
     Cidr,
@@ -37,6 +38,11 @@ OPERATOR_NAMES = frozenset(
         "wildcard",
     ]
 )
+
+
+COMPLEXITY_MAX = 100
+"""Places of one field's wildcards at which a reader can be at once. A guess, and rather too high
+than too low: AWS has a bound and does not publish it."""
 
 
 class PatternError(ValueError):
@@ -75,7 +81,21 @@ def parse_alternatives(items: Sequence[Any]) -> Alternatives:
             literals.add(made.value)
         else:
             operators.append(made)
+    wildcards = [one.parts for one in _innermost(operators) if isinstance(one, Wildcard)]
+    if wildcards and complexity(wildcards) > COMPLEXITY_MAX:
+        _fail(
+            "Rule is too complex - try using fewer wildcard characters or fewer repeating character"
+            " sequences after a wildcard character"
+        )
     return Alternatives(frozenset(literals), tuple(operators), absent)
+
+
+def _innermost(operators: Iterable[Operator]) -> Iterator[Operator]:
+    for operator in operators:
+        if isinstance(operator, AnythingBut):
+            yield from operator.operators
+        else:
+            yield operator
 
 
 def _expression(item: Mapping[str, Any]) -> Operator | _Exactly | bool:

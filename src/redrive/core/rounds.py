@@ -76,8 +76,15 @@ class Rounds:
             self._look_again = True
             return self._wait()
         self._looking, self._look_again, self._next_ms = True, False, None
+        return self._wait(self._call(self._look, self.look(), _LOOK))
+
+    def look(self) -> Result:
+        """Return what a look is asked with."""
         # Those under way are among the due ones, hence twice the number that can be started.
-        return self._wait(self._call(self._look, {"Limit": 2 * self._runs_max}, _LOOK))
+        return {"Limit": 2 * self._runs_max}
+
+    def looked(self, told: Result) -> None:
+        """Hear what a look has told."""
 
     def done(self, reply_to: Any, reply: Reply, now_ms: Millis) -> Step:
         """Take the due rows, or the end of one attempt."""
@@ -104,6 +111,7 @@ class Rounds:
             return Step()
         if reply.result is None:
             return self._pause(now_ms)
+        self.looked(reply.result)
         following = reply.result["NextMs"]
         self._next_ms = None if following is None else Millis(following)
         calls = []

@@ -175,6 +175,11 @@ class Executor:
         self._folders.retire(function_arn, keep_revision)
         self._do(self._pool.retire(function_arn, keep_revision))
 
+    @property
+    def is_starting(self) -> bool:
+        """Tell whether an environment is on its way to be ready."""
+        return any(live.state in (State.FORKING, State.INIT) for live in self._live.values())
+
     def interpreter(self, runtime: str) -> Choice:
         """Return which interpreter a runtime gets here, with a sentence if it is another one."""
         return self._choices.of(runtime)

@@ -29,6 +29,7 @@ from redrive.core.effects import (
     Caller,
     Chance,
     Context,
+    Fetch,
     Job,
     Params,
     Ran,
@@ -80,6 +81,12 @@ def _at_once(job: Job, done: Callable[[Reply], None]) -> None:
 
 
 Runner = Callable[[Run, Callable[[Ran], None]], None]
+Fetcher = Callable[[Fetch, Callable[[Reply], None]], None]
+
+
+def _nowhere(fetch: Fetch, done: Callable[[Reply], None]) -> None:
+    """Reach nobody, where there is no network."""
+    done(Reply(error=ServiceError("FetchFailed", f"{fetch.url} cannot be reached from here.")))
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +124,7 @@ class Dispatch:
     clock returns the present instant and never goes back. run starts a function and calls back
     once. stirred is called when there is something to settle that the caller of `settle` may not
     know of. fault hears of every error that is ours, failed that the store has failed. job does a
-    Job and calls back once, by default at once.
+    Job and calls back once, by default at once; fetch asks other servers and calls back once.
     """
 
     def __init__(
@@ -133,6 +140,7 @@ class Dispatch:
         fault: Callable[[BaseException], None] = lambda _error: None,
         failed: Callable[[StoreFailed], None] = _give_up,
         job: JobRunner = _at_once,
+        fetch: Fetcher = _nowhere,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -144,6 +152,7 @@ class Dispatch:
         self._fault = fault
         self._failed = failed
         self._job = job
+        self._fetch = fetch
         self._answers: list[tuple[Ticket, Reply]] = []
         self._asks: list[tuple[Ticket, Ask]] = []
         self._parked: dict[str, dict[Ticket, None]] = {}
@@ -197,7 +206,7 @@ class Dispatch:
         """
         ticket.cancelled = True
         if ticket.parked:
-            topics = ticket.topics if ticket.alike else ()
+            topics = ticket.topics
             self._unpark(ticket)
             self._pass_on(topics, self._clock())
 
@@ -250,7 +259,7 @@ class Dispatch:
             item = heapq.heappop(self._agenda)[2]
             if isinstance(item, Ticket):
                 item.at_ms = NEVER
-                topics = item.topics if item.alike else ()
+                topics = item.topics
                 self._attempt(item, now_ms)
                 if not item.parked:
                     self._pass_on(topics, now_ms)
@@ -365,6 +374,8 @@ class Dispatch:
             self._run(effect, lambda ran: resume(Reply(ran=ran)))
         elif isinstance(effect, Job):
             self._job(effect, resume)
+        elif isinstance(effect, Fetch):
+            self._fetch(effect, resume)
         else:
             self._enter(effect, resume)
 
@@ -432,7 +443,7 @@ class Dispatch:
     def _pass_on(self, topics: tuple[str, ...], now_ms: Millis) -> None:
         """Let the next one wait in the place of a ticket that has left.
 
-        Among tickets that look for the same thing only the first knows when to look again.
+        Behind a ticket that looks for the same thing as others nobody knows when to look again.
         """
         for topic in topics:
             successor = next(iter(self._parked.get(topic, ())), None)

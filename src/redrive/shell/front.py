@@ -5,6 +5,7 @@ Request ─> guard ─> /_redrive/… or wire.read ─> dispatch.enter ─> comm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -17,13 +18,17 @@ from redrive.shell.guard import Guard, function_url
 from redrive.shell.http import Exchange, Respond
 from redrive.shell.streams import StreamedAnswer
 from redrive.shell.urls import URL_PATH, Urls
-from redrive.wire.endpoint import Endpoint
+from redrive.wire.endpoint import NOBODY, Endpoint
 from redrive.wire.messages import Fault, Incoming, Request, Response
 from redrive.wire.signatures import spelled
 
 OWN_PATHS = "/_redrive/"
 METRICS_PATH = "/metrics"
-_OURS = (OWN_PATHS, METRICS_PATH)
+CLOCK_PATH = "/_redrive/clock"
+_CLOCK_METHODS = ("GET", "HEAD", "POST")
+CERTIFICATE = re.compile(r"/SimpleNotificationService-([0-9a-f]{1,64})\.pem")
+"""Where clients fetch what notifications of topics are verified with, whoever they are."""
+_OURS = (OWN_PATHS, METRICS_PATH, "/SimpleNotificationService-")
 
 
 class Gate(Protocol):
@@ -38,10 +43,23 @@ class Gate(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """What /_redrive/clock shows and changes; see timekeeping.py."""
+
+    def show(self) -> dict[str, Any]:
+        """Return what it is at."""
+        ...
+
+    def change(self, body: bytes, answer: Callable[[int, dict[str, Any]], None], /) -> None:
+        """Do what a body asks; answer once with a status and what to tell, perhaps later."""
+        ...
+
+
 SMALL_BODY_BYTES_MAX = 16 * 1_048_576
 """A batch of 1 MiB whose every character needs an escape of six is below this."""
 
 _JSON = (("Content-Type", "application/json"),)
+_PEM = (("Content-Type", "application/x-pem-file"),)
 _PROMETHEUS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 
 Figure = tuple[str, str, str, list[tuple[dict[str, str], float]]]
@@ -90,7 +108,8 @@ class Front:
     health returns what /_redrive/health shows; resets names the services that have a ResetAccount
     operation, or is None when resetting is not allowed. gate judges callers; None: authorisation is
     off. figures returns what /metrics tells of the server; shows_all: it tells of the queues of all
-    accounts, since nobody is kept out, and not only of the caller's.
+    accounts, since nobody is kept out, and not only of the caller's. time is what /_redrive/clock
+    shows and changes.
     """
 
     def __init__(
@@ -105,6 +124,7 @@ class Front:
         gate: Gate | None = None,
         figures: Callable[[], list[Figure]] = list,
         shows_all: bool = True,
+        time: Clock | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.dispatch = dispatch
@@ -115,6 +135,7 @@ class Front:
         self._gate = gate
         self._figures = figures
         self._shows_all = shows_all
+        self._time = time
         self.is_draining = False
         self._urls = Urls(endpoint, dispatch, stir, None if gate is None else gate.bind)
 
@@ -204,13 +225,37 @@ class Front:
             return self._urls.visit(request, None, self.is_draining, respond, request_id)
         if path == "/_redrive/health" and request.method in ("GET", "HEAD"):
             respond(_plain(200, self._health()))
+        elif path == CLOCK_PATH and self._time is not None and request.method in _CLOCK_METHODS:
+            self._clock(request, self._time, respond)
         elif path == METRICS_PATH and request.method in ("GET", "HEAD"):
             self._scrape(request, respond)
+        elif (found := CERTIFICATE.fullmatch(path)) and request.method in ("GET", "HEAD"):
+            self._certificate(found[1], respond)
         elif path == "/_redrive/reset" and request.method == "POST":
             self._reset(request, respond)
         else:
             respond(_plain(404, {"message": f"{request.method} {path[:200]} is not served here"}))
         return None
+
+    def _clock(self, request: Request, clock: Clock, respond: Respond) -> None:
+        """Show the clock, or have it moved."""
+        if request.method != "POST":
+            respond(_plain(200, clock.show()))
+        elif self._let_in(request, "AdvanceClock", respond) is not None:
+            clock.change(request.body, lambda status, told: respond(_plain(status, told)))
+
+    def _certificate(self, key_id: str, respond: Respond) -> None:
+        """Answer with a certificate."""
+
+        def done(reply: Reply) -> None:
+            if reply.result is not None:
+                respond(Response(200, _PEM, reply.result["Certificate"]))
+            else:
+                status = 404 if isinstance(reply.error, ServiceError) else 503
+                respond(_plain(status, {"message": "there is no such certificate"}))
+
+        self.dispatch.enter("sns", "GetSigningCertificate", {"Id": key_id}, NOBODY, done)
+        self._stir()
 
     def _reset(self, request: Request, respond: Respond) -> None:
         """Empty the caller's account, one service after the other."""

@@ -144,6 +144,10 @@ class Pump:
             return
         if not dispatch.is_idle:
             self.stir()
+        self._plan(dispatch)
+
+    def _plan(self, dispatch: Dispatch) -> None:
+        """See to it that there is a turn when time brings something."""
         next_ms = min(dispatch.next_ms, self._store.sync_due_ms)
         if next_ms != self._timer_ms:
             self._timer_ms = next_ms

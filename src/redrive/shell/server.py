@@ -64,9 +64,25 @@ Build = Callable[[asyncio.AbstractEventLoop, int, Callable[[StoreFailed], None]]
 
 
 class Server:
-    """One listening server. `run` returns the exit code of the process."""
+    """One listening server. `run` returns the exit code of the process.
 
-    def __init__(self, host: str, port: int, drain_s: float, build: Build) -> None:
+    is_guest: it runs inside of somebody's program, in any thread, and leaves that program's signals
+    and its collector of garbage alone. `listening` hears when it listens, `stop_soon` ends it.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        drain_s: float,
+        build: Build,
+        *,
+        is_guest: bool = False,
+        listening: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._is_guest = is_guest
+        self._listening = listening
+        self._stop_soon: Callable[[], object] = lambda: None
         self._host = host
         self._port = port
         self._drain_s = drain_s
@@ -93,20 +109,38 @@ class Server:
         self._clients.left = listener.resume
         self._house = self._build(loop, port, self._failed)
         self._house.watch(lambda: len(self._clients.open))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, listener)
-        gc.freeze()  # what is there now stays until the end: the collector need not look at it
-        gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
+        if self._is_guest:
+            self._stop_soon = lambda: loop.call_soon_threadsafe(self._end, 0)
+        else:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop, listener)
+            gc.freeze()  # what is there now stays until the end: the collector need not look at it
+            gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
         listener.start()
         self._sweep(loop)
         log.info("listening on http://%s:%d", self._host, port)
+        self._listening()
         try:
             code = await self._done
         finally:
             listener.close()
             self._house.close()
+            if self._is_guest:
+                await self._let_go()
         log.info("stopped")
         return code
+
+    async def _let_go(self) -> None:
+        """Close what clients have open: the end of a process would, a guest's program goes on."""
+        for client in list(self._clients.open):
+            client.abort()
+        while self._clients.open:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the handles themselves are closed a turn later
+
+    def stop_soon(self) -> None:
+        """End a guest that listens, from any thread, without a drain."""
+        self._stop_soon()
 
     def _connect(self) -> Connection:
         assert self._house is not None

@@ -48,6 +48,23 @@ class SystemClock:
         return self._last_ms
 
 
+class ManualClock:
+    """Stands still until it is moved, and never goes back, across restarts too."""
+
+    def __init__(self, start_ms: Millis, floor_ms: Millis) -> None:
+        """floor_ms: as SystemClock's; an earlier start becomes it."""
+        self._now_ms = max(start_ms, floor_ms)
+
+    def __call__(self) -> Millis:
+        """Return the present instant."""
+        return self._now_ms
+
+    def move(self, to_ms: Millis) -> None:
+        """Let it be later."""
+        assert to_ms >= self._now_ms, "a clock never goes back"
+        self._now_ms = to_ms
+
+
 class SystemChance:
     """Random bytes of the operating system, taken in larger pieces to save system calls."""
 

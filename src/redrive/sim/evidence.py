@@ -54,6 +54,7 @@ class Attempt(NamedTuple):
     waits: bool
     error: str | None
     request_id: str = ""
+    caller: Caller | None = None
 
 
 class WatchedRegistry(Registry):
@@ -93,6 +94,7 @@ class WatchedRegistry(Registry):
                     waits,
                     error,
                     context.request_id,
+                    context.caller,
                 )
             )
 

@@ -17,14 +17,18 @@ from redrive.core.errors import ServiceError
 from redrive.wire.faults import Error, write_fault
 from redrive.wire.messages import Fault, Incoming, Request, Response, Route
 from redrive.wire.model import Model
+from redrive.wire.overlays import overlay_of
 from redrive.wire.packing import HEADER, SIGNED_FOR, unpack
 from redrive.wire.routing import Router
 from redrive.wire.signatures import Verifier, mismatch, spelled
-from redrive.wire.sigv4 import Lent, Scopes, Signed, presigned_token
+from redrive.wire.sigv4 import DEFAULT_REGION, Lent, Scopes, Signed, presigned, presigned_token
 
 BODY_BYTES_MAX = 70_167_211
 """The largest body that any served operation takes: CreateFunction with a zip inside.
 AWS: "Request must be smaller than 70167211 bytes for the CreateFunction operation"."""
+
+NOBODY = Caller("", DEFAULT_REGION, "anonymous", "")
+"""Who asks with a link alone. AWS: the principal of unsigned requests is anonymous."""
 
 _NO_MODELS: Mapping[str, Path] = MappingProxyType({})
 
@@ -60,6 +64,10 @@ class Endpoint:
 
         Raises Fault, which holds AWS's error and the protocol to tell it in.
         """
+        if "authorization" not in request.headers:
+            linked = self._linked(request)
+            if linked is not None:
+                return linked
         try:
             signed = (
                 self._scopes.read(request.headers.get("authorization"), request.target)
@@ -83,6 +91,27 @@ class Endpoint:
             ) from None
         caller = _in_session(signed, request) if self._is_judging else signed.caller
         return Incoming(route.service, route.operation, params, caller, route)
+
+    def _linked(self, request: Request) -> Incoming | None:
+        """Return what a request asks for that nobody has signed and that needs nobody's signature.
+
+        Raises Fault.
+        """
+        if presigned(request.target):
+            return None
+        try:
+            route = self._router.find(request, "")
+        except Fault:
+            return None
+        if route.operation not in overlay_of(route.service).unsigned:
+            return None
+        try:
+            params = route.parse(request)
+        except ServiceError as error:
+            raise Fault(
+                error, protocol=route.protocol, service=route.service, operation=route.operation
+            ) from None
+        return Incoming(route.service, route.operation, params, NOBODY, route)
 
     def caller(self, request: Request) -> Caller:
         """Return who a request comes from, whatever it asks for. Raises Fault."""

@@ -45,7 +45,8 @@ class Overlay(NamedTuple):
     member) pairs whose values the service judges itself, in words of its own. enum_orders gives, by
     shape, the order in which AWS was seen to list an enum's values where it is not the model's.
     signing_name is the one of credential scopes where it is not the service's. prolog and detail
-    are what some services' XML holds beyond the protocol.
+    are what some services' XML holds beyond the protocol. unsigned names operations that a link
+    leads to: whoever has it may ask.
     """
 
     validation: str = "coral"
@@ -61,6 +62,7 @@ class Overlay(NamedTuple):
     query: Query | None = None
     prolog: str = ""
     detail: str = ""
+    unsigned: frozenset[str] = frozenset()
 
 
 _SQS_PREFIXED = (
@@ -155,8 +157,13 @@ OVERLAYS: Mapping[str, Overlay] = {
             "RecursiveLoop": ("Terminate", "Allow"),
         },
     ),
+    "eventbridgev2": Overlay(validation_code="InvalidInputException"),
     "iam": Overlay(validation_code="ValidationError"),
     "logs": Overlay(validation_code="InvalidParameterException"),
+    "sns": Overlay(
+        validation_code="ValidationError",
+        unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),
+    ),
     "sts": Overlay(validation_code="ValidationError"),
 }
 

@@ -145,6 +145,11 @@ def split_credential(credential: str) -> tuple[str, str, str, str, str]:
     return access_key, day, region, service, terminator
 
 
+def presigned(target: str) -> bool:
+    """Tell whether an address says who has signed it."""
+    return _PRESIGNED.search(target) is not None
+
+
 def presigned_token(target: str) -> str | None:
     """Return the session token of a presigned address, or None."""
     found = _TOKEN.search(target)

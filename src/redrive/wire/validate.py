@@ -369,6 +369,13 @@ def _violation(value: Any, shape: Shape, path: str, text: str, *, secret: bool) 
     return f"{shown} at '{path}' failed to satisfy constraint: {text}"
 
 
+_UNMODELLED = {("PutEventsRequestEntry", "TraceHeader"): ("kmsKeyIdentifier", "internalMetadata")}
+"""Members that AWS shows of a structure and no model has, by its name and its last member.
+
+AWS: as captured (PutEvents).
+"""
+
+
 def _shown(value: Any, shape: Shape) -> str:
     """Write a value as AWS shows it, which is as Java's toString does."""
     if shape.traits.get("sensitive"):
@@ -378,9 +385,12 @@ def _shown(value: Any, shape: Shape) -> str:
     if shape.type == "boolean":
         return "true" if value else "false"
     if shape.type == "structure" and shape.members:
-        parts = (
+        parts = [
             f"{_lower_first(name)}={_shown(value.get(name), member.shape)}"
             for name, member in shape.members.items()
+        ]
+        parts += (
+            f"{name}=null" for name in _UNMODELLED.get((shape.name, [*shape.members][-1]), ())
         )
         return f"{shape.name}({', '.join(parts)})"
     if shape.type == "map" and shape.value is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from fnmatch import fnmatchcase
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from redrive.core.patterns import (
     flatten,
     paths_to,
 )
+from redrive.core.patterns_complexity import complexity
 from redrive.core.patterns_operators import Fixed, Prefix
 
 
@@ -95,6 +98,10 @@ def test_operators_judge_a_value(pattern: str, value: Any, matches: bool) -> Non
     assert compile_pattern(pattern).matches({"x": value}) is matches
 
 
+TOO_COMPLEX = (
+    "Rule is too complex - try using fewer wildcard characters or fewer repeating character"
+    " sequences after a wildcard character"
+)
 EXISTS = {"b": [{"exists": True}]}
 MISSING = {"b": [{"exists": False}]}
 
@@ -164,10 +171,12 @@ def test_structures_judge_an_event(pattern: Any, event: Any, matches: bool) -> N
         ("{}", "Empty patterns are not allowed"),
         ('{"a": {}}', "Empty patterns are not allowed"),
         ('{"int": 5}', '"int" must be an object or an array'),
+        ('{"string": "x"}', '"string" must be an object or an array'),
         ('{"a": {"b": "c"}}', '"b" must be an object or an array'),
         ('{"a": []}', "Empty arrays are not allowed"),
         ('{"a": [["b"]]}', "Match value must be String, number, true, false, or null"),
         ('{"a": [{"EXISTS": true}]}', "Unrecognized match type EXISTS"),
+        ('{"a": [{"NUMERIC": ["=", 5]}]}', "Unrecognized match type NUMERIC"),
         ('{"a": [{"prefix": "a", "suffix": "b"}]}', "Only one key allowed in match expression"),
         ('{"a": [{"exists": "no"}]}', "exists match pattern must be either true or false."),
         ('{"a": [{"prefix": 5}]}', "prefix match pattern must be a string"),
@@ -182,6 +191,9 @@ def test_structures_judge_an_event(pattern: Any, event: Any, matches: bool) -> N
             "Consecutive wildcard characters at pos 26",
         ),
         (r'{"a": [{"wildcard": "a\\b"}]}', "Invalid escape character at pos 2"),
+        (leaf({"wildcard": "*a" * 51}), TOO_COMPLEX),
+        (leaf({"wildcard": "*" + "a" * 100}), TOO_COMPLEX),
+        (leaf({"anything-but": {"wildcard": ["x*" + "a" * 100, "y*"]}}), TOO_COMPLEX),
         ('{"a": [{"numeric": 5}]}', "Value of numeric must be an array."),
         ('{"a": [{"numeric": []}]}', "Invalid member in numeric match: ]"),
         ('{"a": [{"numeric": [1]}]}', "Invalid member in numeric match: 1"),
@@ -201,6 +213,10 @@ def test_structures_judge_an_event(pattern: Any, event: Any, matches: bool) -> N
         ('{"a": [{"cidr": "10.0.0.0/x"}]}', "Malformed CIDR, mask bits must be an integer"),
         ('{"a": [{"cidr": "10.0.0.0/-1"}]}', "Malformed CIDR, mask bits must not be negative"),
         ('{"a": [{"cidr": "xx.11.xx/8"}]}', "Nonstandard IP address: xx.11.xx"),
+        (
+            '{"a": [{"cidr": "xxxx:db8:1234:1a00::/8"}]}',
+            "Nonstandard IP address: xxxx:db8:1234:1a00::",
+        ),
         ('{"a": [{"cidr": "10.0.0.0/32"}]}', "IPv4 mask bits must be < 32"),
         ('{"a": [{"cidr": "::/128"}]}', "IPv6 mask bits must be < 128"),
         (
@@ -247,6 +263,44 @@ def test_text_that_is_not_json_is_refused() -> None:
     for text in ("this is no JSON", '{"a": ', "", '{"a":' * 5_000 + "[1]" + "}" * 5_000):
         with pytest.raises(PatternError):
             compile_pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("wildcards", "places"),
+    [
+        (["*"], 1),
+        (["ab*"], 1),
+        (["*a"], 2),
+        (["*ab"], 2),
+        (["*aa"], 3),
+        (["*a*aa"], 5),
+        (["*abab"], 3),
+        (["*ab", "*ba"], 3),
+        (["*a*b", "*a*c"], 3),
+        (["a*x", "b*x", "c*x"], 2),
+        (["a*x", "ab*x"], 4),
+        (["arn:aws:events:us-east-1:*:event-bus/*"], 3),
+    ],
+)
+def test_the_complexity_of_wildcards_is_what_one_value_can_meet(
+    wildcards: list[str], places: int
+) -> None:
+    """Counted as aws/event-ruler counts, and as trying all short values does."""
+    parts = [tuple(text.split("*")) for text in wildcards]
+    assert complexity(parts) == places
+    begun = {text[:end] for text in wildcards for end in range(text.find("*") + 1, len(text) + 1)}
+    if all(len(text) < 6 for text in wildcards):
+        values = map("".join, product("abcx", repeat=5))
+        assert places == max(sum(fnmatchcase(value, one) for one in begun) for value in values)
+
+
+def test_what_people_write_is_not_too_complex() -> None:
+    """Long texts, many alternatives, some asterisks in each."""
+    compile_pattern(
+        leaf({"wildcard": "arn:aws:s3:::" + "bucket/" * 200 + "*/" + "x-y/" * 60 + "*"})
+    )
+    compile_pattern(leaf(*({"wildcard": f"dir{n}/*/logs/*.{n}.gz"} for n in range(60))))
+    compile_pattern(leaf(*({"wildcard": f"*-word{n}"} for n in range(90))))
 
 
 def test_or_is_expanded_up_to_a_thousand_rules() -> None:

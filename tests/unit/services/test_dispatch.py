@@ -204,6 +204,27 @@ def test_who_waits_is_tried_in_order_and_alike_ones_once(house: House) -> None:
         house.settle()
 
 
+@pytest.mark.parametrize("kinds", ["AA", "AU", "AUA", "AUUA", "UA"])
+def test_whoever_leaves_passes_the_watch_on(house: House, kinds: str) -> None:
+    """Only the first alike one looks when woken; the others look in time once he is gone."""
+    due_ms: list[int] = []
+
+    def operation(tx: Tx, params: Any, context: Context) -> Any:
+        if due_ms and context.now_ms >= due_ms[0]:
+            return {"at": context.now_ms}  # there is enough for everybody
+        at_ms = due_ms[0] if due_ms else T0 + 60_000
+        return Wait(Millis(at_ms), ("note",), params["alike"])
+
+    house.add(look=operation, note=note)
+    replies = [house.enter("look", alike=kind == "A") for kind in kinds]
+    house.settle()
+    due_ms.append(T0 + 5_000)
+    house.enter("note")
+    house.settle()
+    house.pass_to(T0 + 6_000)
+    assert [found[0].result for found in replies] == [{"at": T0 + 5_000}] * len(kinds)
+
+
 def test_a_cancelled_ticket_is_never_answered(house: House) -> None:
     """Whether it waits or its answer is about to leave."""
     house.add(look=waiting(T0 + 10, "note"), note=note)

@@ -6,16 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from redrive.core.time import Millis
-from redrive.services.delivery.model import GivenUp
+from redrive.services.ports import Settlement
 from redrive.store.store import Tx
 
 
-def _uncounted(_tx: Tx, _given_up: GivenUp, _now_ms: Millis) -> None:
-    """Count nothing."""
+def _unheard(_tx: Tx, _settlement: Settlement, _now_ms: Millis) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What the operations are bound to. `gave_up` counts, in the transaction that gives up."""
+    """What the operations are bound to.
 
-    gave_up: Callable[[Tx, GivenUp, Millis], None] = _uncounted
+    tell hears each settlement, in its transaction (Outbox.tell). is_judging: authorisation is on,
+    so that what a service asks is judged by the policy of what it calls.
+    """
+
+    tell: Callable[[Tx, Settlement, Millis], None] = _unheard
+    is_judging: bool = False

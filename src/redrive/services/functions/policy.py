@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from redrive.core.access import is_service
 from redrive.core.arn import parse_arn
 from redrive.core.effects import Caller
 from redrive.services.functions.refusals import invalid
@@ -87,6 +88,8 @@ def _is_principal(principal: str | Mapping[str, str], caller: Caller) -> bool:
         return principal == "*"
     if "Service" in principal:
         return principal["Service"] == caller.principal
+    if is_service(caller) and caller.session is not None:
+        return False  # with authorisation on only its own name lets an AWS service in
     return principal["AWS"] in (caller.principal, f"arn:aws:iam::{caller.account}:root")
 
 

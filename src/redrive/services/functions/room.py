@@ -9,13 +9,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from redrive.core.effects import Call, Chance, Environment
 from redrive.core.time import Millis
 from redrive.services.functions.code import CodeStore
 from redrive.services.functions.model import Function, Target
 from redrive.services.functions.rules import ACCOUNT_CONCURRENCY, UNRESERVED_FLOOR
+from redrive.services.ports import Heard, Outbox
 from redrive.store.store import Tx
 
 K = TypeVar("K")
@@ -116,28 +117,16 @@ class Note(Protocol):
         ...
 
 
-class Outbox(Protocol):
-    """Where calls that are owed are left within a transaction; each is made at least once."""
-
-    def offers(self, service: str, operation: str) -> bool:
-        """Tell whether this server has an operation to deliver to."""
-        ...
-
-    def put(
-        self, tx: Tx, call: Call, now_ms: Millis, *, target: str, purpose: str, source: str
-    ) -> None:
-        """Owe a call to a target's ARN on behalf of the source's; purpose is a key of LOST."""
-        ...
-
-
 class _NoOutbox:
     def offers(self, _service: str, _operation: str) -> bool:
         return False
 
-    def put(
-        self, _tx: Tx, call: Call, _now_ms: Millis, *, target: str, purpose: str, source: str
-    ) -> None:
-        raise AssertionError(f"nothing delivers {call.operation} to {target}: {purpose}, {source}")
+    def listen(self, _purpose: str, _heard: Heard) -> None:
+        """Nothing is ever settled."""
+
+    def put(self, tx: Tx, call: Call, now_ms: Millis, *, target: str, **_terms: Any) -> None:
+        del tx, now_ms
+        raise AssertionError(f"nothing delivers {call.operation} to {target}")
 
 
 def _uncounted(tx: Tx, metric: str, target: Target, value: float, at_ms: Millis) -> None:

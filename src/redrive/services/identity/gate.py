@@ -2,8 +2,9 @@
 look up what a role's session may do.
 
 With authorisation on, the front asks this gate before an operation is begun, but for those of SQS
-that name a queue: these judge themselves, together with the queue's policy (queues/access). Whom a
-function's policy lets in from another account is judged by the functions service, after this.
+that name a queue: these judge themselves, together with the queue's policy (queues/access), and so
+does PutEvents. Whom a function's policy lets in from another account is judged by the functions
+service, after this.
 AWS: Service Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
 
@@ -19,6 +20,7 @@ from redrive.core.effects import Caller, Params
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import Millis
 from redrive.services.identity.binding import bind_caller
+from redrive.services.identity.event_resources import OF_SERVICES
 from redrive.services.identity.model import Role
 from redrive.store.store import Store, StoreFailed, Tx
 
@@ -32,6 +34,28 @@ _FREE = frozenset(
 )
 """These need no permission, but AssumeRole, which judges itself by the role's trust policy.
 AWS: API_GetCallerIdentity; IAM User Guide, "Permissions for GetSessionToken"."""
+
+_OF_TOPICS = (
+    "AddPermission",
+    "DeleteTopic",
+    "GetDataProtectionPolicy",
+    "GetTopicAttributes",
+    "ListSubscriptionsByTopic",
+    "ListTagsForResource",
+    "Publish",
+    "PublishBatch",
+    "PutDataProtectionPolicy",
+    "RemovePermission",
+    "SetTopicAttributes",
+    "Subscribe",
+    "TagResource",
+    "UntagResource",
+)
+_JUDGED_THERE = frozenset({("events", "PutEvents"), *(("sns", name) for name in _OF_TOPICS)})
+"""What they name, buses and topics, has policies with a say (buses/lookup, topics/access)."""
+
+_JUDGE_THEMSELVES = frozenset({"eventbridgev2"})
+"""Services that judge all of their operations, whose resources have policies."""
 
 _QUERY = frozenset({"iam", "sns", "sqs", "sts"})
 """Services whose protocol calls the error AccessDenied."""
@@ -121,7 +145,10 @@ def check_caller(
     path: of the role that an operation of IAM names.
     """
     is_sqs = service == "sqs"
-    if (service, operation) in _FREE or (is_sqs and operation not in _WITHOUT_QUEUE):
+    asked = (service, operation)
+    if service in _JUDGE_THEMSELVES:
+        return
+    if asked in _FREE or asked in _JUDGED_THERE or (is_sqs and operation not in _WITHOUT_QUEUE):
         return
     action = f"{service}:{_ACTIONS.get(operation, operation)}"
     resource = resource_of(service, operation, params, caller, path)
@@ -149,6 +176,8 @@ def resource_of(
         return queue_arn(region, account, params["QueueName"])
     if service == "logs":
         return _resource_of_logs(params, caller)
+    if service in OF_SERVICES:
+        return OF_SERVICES[service](operation, params, caller)
     if service != "lambda" or operation in _OF_ALL:
         return "*"
     if "UUID" in params:

@@ -53,12 +53,13 @@ class Ends:
         if not self._is_wanted or now_ms < self._at_ms + KNOWN_MS:
             return []
         self._is_wanted, self._at_ms = False, now_ms
-        self._asked += 2
-        queue = ask_queue(mapping.queue_arn, mapping.caller)
-        function = ask_function(mapping.function_arn, mapping.caller)
+        asks = [("queue", ask_queue(mapping.queue_arn, mapping.caller))]
+        if mapping.consumer == "lambda":
+            asks.append(("function", ask_function(mapping.function_arn, mapping.caller)))
+        self._asked += len(asks)
         return [
             Call(ask.service, ask.operation, ask.params, ask.caller, key(kind))
-            for kind, ask in (("queue", queue), ("function", function))
+            for kind, ask in asks
         ]
 
     def took(self, kind: str, reply: Reply) -> None:

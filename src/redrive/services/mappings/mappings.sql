@@ -34,27 +34,30 @@ ALTER TABLE mappings ADD COLUMN pollers_min INTEGER CHECK (pollers_min BETWEEN 1
 ALTER TABLE mappings ADD COLUMN pollers_max INTEGER CHECK (pollers_max BETWEEN 1 AND 10000);
 ALTER TABLE mappings ADD COLUMN kms_key TEXT;
 
+-- schema 3: who else takes batches
+ALTER TABLE mappings ADD COLUMN consumer TEXT NOT NULL DEFAULT 'lambda' CHECK (consumer IN ('lambda', 'pipes'));
+
 -- name: add
 -- Insert a mapping.
 INSERT INTO mappings (uuid, account, region, function_arn, function_name, queue_arn, enabled, state, batch_size,
                       window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms,
-                      filters, counts_events, pollers_min, pollers_max, kms_key)
+                      filters, counts_events, pollers_min, pollers_max, kms_key, consumer)
 VALUES (:uuid, :account, :region, :function_arn, :function_name, :queue_arn, :enabled, :state, :batch_size,
         :window_ms, :reports_failures, :concurrency_max, :visibility_ms, :timeout_ms, :known_ms, :tags, :modified_ms,
-        :filters, :counts_events, :pollers_min, :pollers_max, :kms_key);
+        :filters, :counts_events, :pollers_min, :pollers_max, :kms_key, :consumer);
 
 -- name: mapping
--- One mapping of an account's by its UUID.
+-- One mapping of an account's by its UUID, whoever takes its batches.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
        window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
-       filters, counts_events, pollers_min, pollers_max, kms_key
+       filters, counts_events, pollers_min, pollers_max, kms_key, consumer
 FROM mappings WHERE uuid = :uuid AND account = :account AND region = :region;
 
 -- name: twin
 -- The mapping of a queue and a function, if there is one.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
        window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
-       filters, counts_events, pollers_min, pollers_max, kms_key
+       filters, counts_events, pollers_min, pollers_max, kms_key, consumer
 FROM mappings
 WHERE queue_arn = :queue_arn AND function_arn = :function_arn AND account = :account AND region = :region;
 
@@ -62,9 +65,9 @@ WHERE queue_arn = :queue_arn AND function_arn = :function_arn AND account = :acc
 -- An account's mappings of a region after a number, of one function or queue where these are given.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
        window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
-       filters, counts_events, pollers_min, pollers_max, kms_key
+       filters, counts_events, pollers_min, pollers_max, kms_key, consumer
 FROM mappings
-WHERE account = :account AND region = :region AND n > :after
+WHERE account = :account AND region = :region AND consumer = 'lambda' AND n > :after
   AND (:function_arn IS NULL OR function_arn = :function_arn)
   AND (:queue_arn IS NULL OR queue_arn = :queue_arn)
 ORDER BY n LIMIT :limit;
@@ -73,7 +76,7 @@ ORDER BY n LIMIT :limit;
 -- Every mapping of every account, for the poller.
 SELECT n, uuid, account, region, function_arn, function_name, queue_arn, enabled, state, problem, batch_size,
        window_ms, reports_failures, concurrency_max, visibility_ms, timeout_ms, known_ms, tags, modified_ms, version,
-       filters, counts_events, pollers_min, pollers_max, kms_key
+       filters, counts_events, pollers_min, pollers_max, kms_key, consumer
 FROM mappings ORDER BY n;
 
 -- name: change

@@ -54,6 +54,7 @@ class Mapping(NamedTuple):
     pollers_min: int | None = None  # ProvisionedPollerConfig; None: not in provisioned mode
     pollers_max: int | None = None
     kms_key: str | None = None  # KMSKeyArn, a label
+    consumer: str = "lambda"  # or "pipes": then function_arn is a pipe's
 
     @property
     def is_fifo(self) -> bool:

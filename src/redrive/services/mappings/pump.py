@@ -48,6 +48,9 @@ from redrive.services.mappings.refusals import queue_refusal
 from redrive.services.mappings.settlements import FILTERED, Key, Settlements
 from redrive.services.mappings.tally import Counts, Tally
 
+CONSUMERS = {"lambda": ("lambda", "Invoke"), "pipes": ("pipes", "RunPipe")}
+"""Who is given a batch: as a function is, and the answer is read as a function's."""
+
 RECEIVES_MAX = 50
 """Receives of one mapping under way at a time, so that a large mapping cannot stop the loop."""
 
@@ -395,8 +398,8 @@ class Pump:
                 "InvocationType": "RequestResponse",
                 "Payload": make_event(batch.records),
             }
-            caller = self.mapping.caller
-            moves.calls.append(Call("lambda", "Invoke", params, caller, key, batch.request_id))
+            caller, (service, operation) = self.mapping.caller, CONSUMERS[self.mapping.consumer]
+            moves.calls.append(Call(service, operation, params, caller, key, batch.request_id))
 
     def _receive(self, moves: Moves) -> None:
         """Ask for one batch and wait for it, or with a backlog for as many as slots are free."""

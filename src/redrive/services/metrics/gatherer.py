@@ -95,13 +95,15 @@ class Gatherer:
     """What is counted between two steps of the recorder.
 
     samplers are called before each step of it, with the instant: they add what they have gathered
-    themselves, or how something stands.
+    themselves, or how something stands. recorded_ms is when the latest minute ended that is wholly
+    in rows: 0 when that was before the start or before the machine slept, None when nobody records.
     """
 
     def __init__(self) -> None:
         self._cells: dict[Key, Cell] = {}
         self.samplers: list[Callable[[Millis], None]] = []
         self.dropped = 0
+        self.recorded_ms: int | None = None
 
     def count(
         self,

@@ -46,6 +46,8 @@ class Recorder:
         self._after = 0
         self._has_gauges = False
         self._measured: Params = {}
+        if gatherer is not None:
+            gatherer.recorded_ms = 0
 
     def step(self, now_ms: Millis) -> Step:
         """Go on with what failed, or begin when the minute is over."""
@@ -122,6 +124,8 @@ class Recorder:
                 return self._ask(self._call("cloudwatch", "RecordGathered", params, "gather"))
         if self._is_draining:
             return Step()
+        if self._gatherer is not None:
+            self._gatherer.recorded_ms = self._at_ms + MINUTE_MS if self._has_gauges else 0
         self._due_ms = Millis(minute_of(now_ms) + MINUTE_MS)
         if now_ms >= self._roll_ms:
             return self._ask(self._call("cloudwatch", "RollUp", {"After": 0}, "roll"))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from redrive.services.metrics.families import Family
 from redrive.services.metrics.gatherer import Gatherer
+from redrive.services.metrics.totals import Totals
 
 
 class Gauges(NamedTuple):
@@ -25,6 +26,7 @@ class Metrics:
     of the one under way. squeeze is how often the ages of points are halved for want of room;
     is_full tells whether that was not enough yet. gatherer is what is counted in memory; families
     make the figures of Prometheus' page beyond those of queues, of one account or (None) of all.
+    count is what other rooms count with, for both.
     """
 
     def __init__(self) -> None:
@@ -33,4 +35,6 @@ class Metrics:
         self.squeeze = 0
         self.is_full = False
         self.gatherer = Gatherer()
-        self.families: list[Callable[[str | None], list[Family]]] = []
+        totals = Totals(self.gatherer)
+        self.count = totals.count
+        self.families: list[Callable[[str | None], list[Family]]] = [totals.families]

@@ -340,7 +340,8 @@ class Deployment:
         if resource.type == "AWS::Lambda::EventSourceMapping":
             return ""  # AWS chooses a UUID
         end = suffix(world.stack_id, resource.logical_id, self._seed, row.generation)
-        extension = ".fifo" if row.properties.get("FifoQueue") else ""
+        is_fifo = row.properties.get("FifoQueue") or row.properties.get("FifoTopic")
+        extension = ".fifo" if is_fifo else ""
         return physical_name(world.stack, resource.logical_id, end, kind.name_length_max, extension)
 
 

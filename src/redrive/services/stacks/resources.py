@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from redrive.services.stacks.event_resources import EVENT_TYPES
 from redrive.services.stacks.lambda_resources import LAMBDA_TYPES
 from redrive.services.stacks.properties import (
     FLAG,
@@ -107,6 +108,7 @@ TYPES: Mapping[str, ResourceType] = {
             ("Id",),
         ),
         *LAMBDA_TYPES,
+        *EVENT_TYPES,
         ResourceType("AWS::IAM::Role", _ROLE, ("Arn", "RoleId"), "RoleName", name_length_max=64),
         ResourceType("AWS::IAM::Policy", _POLICY, ("Id",)),
         ResourceType(
@@ -121,6 +123,9 @@ TYPES: Mapping[str, ResourceType] = {
 """Every type that can be deployed, by its name."""
 
 REFUSED_TYPES: Mapping[str, str] = {
+    "AWS::CloudWatch::AnomalyDetector": "anomaly detection is not offered",
+    "AWS::Events::Endpoint": "there is one region: leave global endpoints out",
+    "AWS::Logs::SubscriptionFilter": "logs are not sent on: read them with redrive logs",
     "AWS::Lambda::CapacityProvider": "managed instances are not supported",
     "AWS::Lambda::CodeSigningConfig": "code is not signed: leave it out",
 }

@@ -75,7 +75,7 @@ LABELS: Mapping[str, str] = {
     "DeploymentPreference": "an alias moves at once: nothing here shifts traffic by and by",
 }
 """Properties that are taken and change nothing, each with what a person is told."""
-EVENTS = ("SQS",)
+EVENTS = ("CloudWatchEvent", "EventBridgeRule", "SNS", "SQS", "Schedule", "ScheduleV2")
 TYPES = (FUNCTION, LAYER)
 
 _SERVERLESS = "AWS::Serverless::"

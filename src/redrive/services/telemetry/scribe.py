@@ -18,19 +18,26 @@ from redrive.services.telemetry.rules import FLUSH_AGAIN_MS, FLUSH_MS, REAP_INTE
 
 
 class Scribe:
-    """Makes no calls: it works on the room, which is not part of the store."""
+    """Makes no calls: it works on the room, which is not part of the store.
+
+    flush_ms, again_ms: how long to gather; 0 writes at the instant at which it is stirred.
+    """
 
     name = "telemetry:scribe"
 
-    def __init__(self, room: Telemetry) -> None:
+    def __init__(
+        self, room: Telemetry, flush_ms: int = FLUSH_MS, again_ms: int = FLUSH_AGAIN_MS
+    ) -> None:
         self._room = room
+        self._flush_ms = flush_ms
+        self._again_ms = again_ms
         self._write_ms: Millis | None = None
         self._reap_ms = Millis(0)
 
     def step(self, now_ms: Millis) -> Step:
         """Write and wake when it is time; else plan for it."""
         if self._write_ms is None:
-            self._write_ms = Millis(now_ms + FLUSH_MS)
+            self._write_ms = Millis(now_ms + self._flush_ms)
             self._room.is_stirred = True
         elif now_ms >= self._write_ms:
             self._write(now_ms)
@@ -52,7 +59,7 @@ class Scribe:
         room = self._room
         room.flush(now_ms)
         more = room.has_pending
-        self._write_ms = Millis(now_ms + FLUSH_AGAIN_MS) if more else None
+        self._write_ms = Millis(now_ms + self._again_ms) if more else None
         room.is_stirred = more
         room.wake(NEWS_TOPIC)
 

@@ -22,7 +22,6 @@ from redrive.services.functions.code import CodeStore
 from redrive.services.functions.courier import CALLER, Courier, Dropped
 from redrive.services.functions.model import Target
 from redrive.services.functions.operations import register
-from redrive.services.functions.operations.asynchronous import count_lost
 from redrive.services.functions.room import Functions
 from redrive.services.queues import operations as queues
 from redrive.services.queues.room import Queues
@@ -58,16 +57,17 @@ class DeliveryRig(Rig):
         self.store = SqliteStore(str(folder / "redrive.db"), load_statements(STATEMENTS))
         chance = CountedChance()
         self.registry = registry = Registry(self.store)
+        outbox = Outbox(registry)
         self.room = Functions(
             CodeStore(folder / "code"),
             chance,
-            outbox=Outbox(registry),
+            outbox=outbox,
             note=self._count,
             warmer=self._warm,
             **limits,
         )
         register(registry, self.room)
-        delivery.register(registry, Deliveries(self._gave_up))
+        delivery.register(registry, Deliveries(outbox.tell))
         queues.register(registry, Queues(self.store, chance))
         self.store.commit(self.now_ms)
         self.dispatch = Dispatch(
@@ -82,9 +82,6 @@ class DeliveryRig(Rig):
 
     def _count(self, _tx: Tx, metric: str, target: Target, value: float, _at_ms: Millis) -> None:
         self.counts.append((metric, target.qualifier, value))
-
-    def _gave_up(self, tx: Tx, lost: GivenUp, at_ms: Millis) -> None:
-        count_lost(self.room, tx, lost.purpose, lost.source, at_ms)
 
     def _warm(self, environment: Environment, count: int) -> int:
         self.warmed.append((environment.version, count))

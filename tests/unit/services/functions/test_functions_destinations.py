@@ -14,8 +14,6 @@ from functions_rig import ACCOUNT, REGION, ROLE, T0, caller
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.time import HOUR_MS, iso
-from redrive.services.delivery import rules
-from redrive.services.delivery.model import Delivery
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders"
 QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
@@ -536,27 +534,6 @@ def test_a_service_that_is_away(rig: DeliveryRig) -> None:
     rig.pass_time(T0 + HOUR_MS)
     assert tries == [0, 1, 3, 7]
     assert rig.lost == []
-
-
-@pytest.mark.parametrize(
-    ("error", "attempts", "now_ms", "after"),
-    [
-        (None, 0, 5, rules.Over(None)),
-        (ServiceError("QueueDoesNotExist", "gone"), 0, 5, rules.Over("QueueDoesNotExist: gone")),
-        (ServiceError("Throttled", "x", status=429), 0, 5, rules.Again(1_005, 1)),
-        (ServiceError("ThrottlingException", "x", status=400), 1, 5, rules.Again(2_005, 2)),
-        (AssertionError("ours"), 40, 5, rules.Again(300_005, 41)),
-        (Unavailable("full"), 0, HOUR_MS, rules.Over("no success in time: full")),
-    ],
-)
-def test_settlement_of_a_delivery(
-    error: Exception | None, attempts: int, now_ms: int, after: rules.Again | rules.Over
-) -> None:
-    """Refusals end a delivery, what passes is tried again until the deadline."""
-    delivery = Delivery(
-        1, "t", "sqs", "SendMessage", "{}", "[]", "a", "r", "p", "d", "s", 0, HOUR_MS, attempts
-    )
-    assert rules.settle(delivery, error, now_ms) == after
 
 
 def test_reset_forgets_what_is_owed(rig: DeliveryRig) -> None:

@@ -25,6 +25,7 @@ from redrive.services.functions.operations import (
     urls,
     versions,
 )
+from redrive.services.functions.records import LOST
 from redrive.services.functions.room import Functions
 from redrive.services.registry import Registry
 
@@ -99,7 +100,9 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 
 def register(registry: Registry, room: Functions) -> None:
-    """Add the service `lambda` to the registry."""
+    """Add the service `lambda` to the registry; what its outbox loses is counted."""
+    for purpose in LOST:
+        room.outbox.listen(purpose, partial(asynchronous.count_lost, room))
     registry.add(
         "lambda", {name: partial(operation, room) for name, operation in _OPERATIONS.items()}
     )

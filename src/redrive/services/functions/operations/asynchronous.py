@@ -32,6 +32,7 @@ from redrive.services.functions.records import (
     invoked_arn,
 )
 from redrive.services.functions.room import Functions
+from redrive.services.ports import Settlement
 from redrive.store.store import Tx
 
 _TOO_OLD = fate_of("EventAgeExceeded", None, 500, "The event has waited for too long.")
@@ -91,10 +92,10 @@ def deliver_async_event(room: Functions, tx: Tx, params: Params, context: Contex
     )
 
 
-def count_lost(room: Functions, tx: Tx, purpose: str, source: str, at_ms: Millis) -> None:
-    """Count a delivery that was given up; source is the ARN that it was owed on behalf of."""
-    target = _target_of(source)
-    room.note(tx, LOST[purpose], target, 1, at_ms)
+def count_lost(room: Functions, tx: Tx, settlement: Settlement, at_ms: Millis) -> None:
+    """Count what was owed on behalf of a function and was given up."""
+    if settlement.outcome == "dropped":
+        room.note(tx, LOST[settlement.purpose], _target_of(settlement.source), 1, at_ms)
 
 
 def _target(event: AsyncEvent) -> Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from redrive.core.access import is_service, source_facts
 from redrive.core.effects import Caller, Context, Params
 from redrive.services.functions.model import (
     LATEST,
@@ -101,8 +102,9 @@ def locate(
 ) -> tuple[Target, Function]:
     """Return the version of a function that exists and that the caller may use.
 
-    action is the operation's name. The owner's account may do everything; another account what a
-    statement of the resource policy allows, and it is not told whether the function exists.
+    action is the operation's name. The owner's account may do everything; another account, and with
+    authorisation on an AWS service, what a statement of the resource policy allows, and it is not
+    told whether the function exists.
     """
     target = parse_function_name(function_name, caller, qualifier)
     function = located(tx, caller, target, action)[0]
@@ -112,10 +114,12 @@ def locate(
 def located(tx: Tx, caller: Caller, target: Target, action: str) -> tuple[Function, Alias | None]:
     """Return what a target means, as `locate` does, and the alias by which it is meant."""
     found = resolve(tx, target)
-    if target.account != caller.account:
+    if target.account != caller.account or (caller.session is not None and is_service(caller)):
         action = f"lambda:{'InvokeFunction' if action == 'Invoke' else action}"
         policy = None if found is None else find_policy(tx, found[0], target.qualifier)
-        if policy is None or not is_allowed(json.loads(policy.policy), caller, action):
+        if policy is None or not is_allowed(
+            json.loads(policy.policy), caller, action, source_facts(caller)
+        ):
             raise access_denied(caller.principal, action, target.unqualified_arn)
     if found is None:
         raise function_not_found(target.arn)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
-from redrive.services.mappings.operations import internal, lifecycle, reading, tagging
+from redrive.services.mappings.operations import consumers, internal, lifecycle, reading, tagging
 from redrive.services.mappings.room import Mappings
 from redrive.services.registry import Registry
 
@@ -19,10 +21,13 @@ _LAMBDA = {
     "UntagMapping": tagging.untag_mapping,
     "ListMappingTags": tagging.list_mapping_tags,
 }
-_INTERNAL = {
+_INTERNAL: Mapping[str, Callable[..., Any]] = {
     "ListMappings": internal.list_mappings,
     "AdvanceMapping": internal.advance_mapping,
     "ReportProblem": internal.report_problem,
+    "PutConsumer": consumers.put_consumer,
+    "DescribeConsumer": consumers.describe_consumer,
+    "RemoveConsumer": consumers.remove_consumer,
     "ResetAccount": internal.reset_account,
 }
 

@@ -7,21 +7,30 @@ from collections.abc import Callable
 from redrive.core.arn import parse_arn
 from redrive.core.effects import Ask, Call, Caller, Reply, Result
 from redrive.core.errors import ServiceError
-from redrive.core.time import SECOND_MS, Millis
+from redrive.core.time import MINUTE_MS, SECOND_MS, Millis
 from redrive.services.mappings.model import Found, Mapping
 from redrive.services.mappings.refusals import queue_refusal, unknown_mapping
 from redrive.store.store import Tx
 
 Then = Callable[[Tx, Found, Millis], Result]
 
+CONSUMER_TIMEOUT_MS = 5 * MINUTE_MS
+"""AWS: EventBridge User Guide, "Pipes quotas": an execution takes five minutes at most."""
+
 
 def find(tx: Tx, uuid: str, caller: Caller) -> Mapping:
-    """Return a mapping of the caller's account and region, or refuse."""
+    """Return a function's mapping of the caller's account and region, or refuse."""
+    mapping = find_any(tx, uuid, caller)
+    if mapping is None or mapping.consumer != "lambda":
+        raise unknown_mapping()
+    return mapping
+
+
+def find_any(tx: Tx, uuid: str, caller: Caller) -> Mapping | None:
+    """Return a mapping of the caller's account and region, whoever takes its batches, or None."""
     mapping: Mapping | None = tx.one(
         Mapping, "mappings.mapping", uuid=uuid, account=caller.account, region=caller.region
     )
-    if mapping is None:
-        raise unknown_mapping()
     return mapping
 
 
@@ -49,18 +58,32 @@ def ask_both_ends(function_name: str, queue_arn: str, caller: Caller, then: Then
         return Ask(ask_queue(queue_arn, caller), lambda t, r, n: queue_known(function, t, r, n))
 
     def queue_known(function: Result, tx: Tx, reply: Reply, now_ms: Millis) -> Result:
-        if isinstance(reply.error, ServiceError):
-            raise queue_refusal(reply.error)
-        found = Found(
-            function_arn=function["arn"],
-            function_name=function["name"],
-            timeout_ms=function["timeout_ms"],
-            visibility_ms=read_visibility_ms(_result(reply)),
-            known_ms=now_ms,
-        )
-        return then(tx, found, now_ms)
+        return then(tx, _found(function, reply, now_ms), now_ms)
 
     return Ask(ask_function(function_name, caller), function_known)
+
+
+def ask_queue_for(consumer_arn: str, queue_arn: str, caller: Caller, then: Then) -> Ask:
+    """Do the same for a consumer that is no function: only the queue is asked for."""
+    name = consumer_arn.rpartition("/")[2]
+    consumer = {"arn": consumer_arn, "name": name, "timeout_ms": CONSUMER_TIMEOUT_MS}
+
+    def queue_known(tx: Tx, reply: Reply, now_ms: Millis) -> Result:
+        return then(tx, _found(consumer, reply, now_ms), now_ms)
+
+    return Ask(ask_queue(queue_arn, caller), queue_known)
+
+
+def _found(function: Result, reply: Reply, now_ms: Millis) -> Found:
+    if isinstance(reply.error, ServiceError):
+        raise queue_refusal(reply.error)
+    return Found(
+        function_arn=function["arn"],
+        function_name=function["name"],
+        timeout_ms=function["timeout_ms"],
+        visibility_ms=read_visibility_ms(_result(reply)),
+        known_ms=now_ms,
+    )
 
 
 def ask_function(function_name: str, caller: Caller) -> Call:

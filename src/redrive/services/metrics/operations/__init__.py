@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from redrive.services.metrics.operations import (
+    figures,
     gathered,
     listing,
     putting,
@@ -25,6 +26,8 @@ _CLOUDWATCH: Mapping[str, Callable[..., Any]] = {
     "PutMetricData": putting.put_metric_data,
 }
 _INTERNAL: Mapping[str, Callable[..., Any]] = {
+    "CheckFigures": figures.check_figures,
+    "ReadFigures": figures.read_figures,
     "RecordGathered": gathered.record_gathered,
     "RecordMinute": record.record_minute,
     "ResetAccount": record.reset_account,

@@ -106,7 +106,9 @@ def _set(datum: Mapping[str, Any], path: str) -> Set:
         return _statistic_set(datum["StatisticValues"], f"{path}.StatisticValues")
     if given == ["Value"]:
         value = _number(datum["Value"], f"{path}.Value")
-        return Set(1.0, value, value, value)
+        return Set(
+            1.0, value, value, value, ((value, 1.0),)
+        )  # to be told from others of its minute
     values = [_number(value, f"{path}.Values") for value in datum["Values"]]
     counts = datum.get("Counts") or [1.0] * len(values)
     if not values or len(values) > VALUES_MAX:

@@ -44,8 +44,8 @@ def get_metric_data(room: Metrics, tx: Tx, params: GetMetricDataParams, context:
     enough points were read for it; the NextToken goes on from there. An expression that comes to
     several time series has several results. AWS: API_GetMetricData.
     """
-    _check(params)
-    work = _Work(tx, params, context)
+    check_queries(params)
+    work = Work(tx, params, context)
     most = params.get("MaxDatapoints", DATAPOINTS_MAX)
     is_descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
     place = _place(params)
@@ -87,7 +87,7 @@ def _in_order(line: Line, is_descending: bool, after_ms: int | None) -> list[tup
 
 
 def _result(
-    query: MetricDataQuery, values: Sequence[tuple[int, float]], work: _Work, *, is_whole: bool
+    query: MetricDataQuery, values: Sequence[tuple[int, float]], work: Work, *, is_whole: bool
 ) -> dict[str, Any]:
     stat = query.get("MetricStat")
     default = stat["Metric"].get("MetricName", "") if stat else query["Id"]
@@ -101,7 +101,7 @@ def _result(
     }
 
 
-class _Work:
+class Work:
     """The queries of one request, each carried out when it is first needed."""
 
     def __init__(self, tx: Tx, params: GetMetricDataParams, context: Context) -> None:
@@ -222,7 +222,7 @@ def _invalid(message: str) -> ServiceError:
     return ServiceError("ValidationError", message, status=400)
 
 
-def _check(params: GetMetricDataParams) -> None:
+def check_queries(params: GetMetricDataParams) -> None:
     """Refuse what CloudWatch refuses; the texts are guesses."""
     queries = params["MetricDataQueries"]
     if not queries:

@@ -13,7 +13,14 @@ from typing import Any
 from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.services.registry import Registry
-from redrive.services.telemetry.cloudwatch import groups, putting, reading, streams, tags
+from redrive.services.telemetry.cloudwatch import (
+    delivering,
+    groups,
+    putting,
+    reading,
+    streams,
+    tags,
+)
 from redrive.services.telemetry.room import Telemetry
 from redrive.store.store import Tx
 
@@ -61,6 +68,7 @@ def register(registry: Registry, room: Telemetry) -> None:
     operations = {name: partial(_flushed, room, work) for name, work in LOGS.items()}
     operations |= {name: partial(_refuse, *told) for name, told in REFUSED.items()}
     operations["ResetAccount"] = partial(_flushed, room, groups.reset_account)
+    operations["DeliverEvents"] = partial(delivering.deliver_events, room)
     registry.add("logs", operations)
 
 

@@ -1,0 +1,1 @@
+"""EventBridge Pipes: from a queue over a filter and an enrichment to a target."""

@@ -1,0 +1,23 @@
+"""What the operations share beside the rows. Frozen; made by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redrive.core.effects import Chance
+from redrive.services.ports import Count, Outbox, uncounted
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """What the operations are bound to. `count` counts for CloudWatch."""
+
+    chance: Chance
+    outbox: Outbox
+    count: Count = uncounted
+
+    @property
+    def offers(self) -> Callable[[str, str], bool]:
+        """Tell whether this server has an operation of a service."""
+        return self.outbox.offers
