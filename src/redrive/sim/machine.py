@@ -201,6 +201,7 @@ class Machine(ABC):
     def _poll_of(self, request: Request, now_ms: Millis) -> Poll | None:
         """Return what a request waits for that the judge shall know of."""
         del request, now_ms
+        return None
 
     def _fetch(self, fetch: Fetch, done: Callable[[Reply], None]) -> None:
         """Ask a server of somebody else; there is none."""
