@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ import told
 
 def handler(event, context):
     return [told.TOLD, context.function_version]
+"""
+
+PARENT = """
+import os
+import thing
+
+def handler(event, context):
+    return [{}, os.getppid(), thing.version]
 """
 
 Told = dict[str, Any]
@@ -133,3 +142,52 @@ def test_new_code_of_a_published_function_is_a_new_version(running: Running) -> 
     running.reloaded()
     assert running.ask("Two", "live") == [2, "2"]
     assert running.ask("Two", "1") == [1, "1"]
+
+
+def test_changed_code_has_the_parent_of_its_packages(folder: Path) -> None:
+    """One process imports requirements for all versions of the code; another one new ones."""
+    (folder / "template.yaml").write_text(textwrap.dedent(TEMPLATE))
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "app.py").write_text(PARENT.format("'first'"))
+    wheels = [_wheel(folder, version) for version in ("1.0", "2.0")]
+    wanted = folder / "one" / "requirements.txt"
+    wanted.write_text(f"{wheels[0].as_uri()}\n")
+    (folder / "two" / "app.py").write_text("def handler(event, context): pass\n")
+    made = Running(folder)
+    try:
+        said, parent, version = made.ask("One")
+        assert (said, version) == ("first", "1.0")
+        save(folder / "one" / "app.py", PARENT.format("'second'"))
+        made.reloaded()
+        assert made.ask("One") == ["second", parent, "1.0"]
+        save(wanted, f"{wheels[1].as_uri()}\n")
+        made.reloaded()
+        said, other, version = made.ask("One")
+        assert (said, version) == ("second", "2.0")
+        assert other != parent
+        save(folder / "one" / "thing.py", "version = 'mine'\n")
+        made.reloaded()
+        assert made.ask("One")[2] == "mine"
+        (folder / "one" / "thing.py").unlink()
+        made.reloaded()
+        assert made.ask("One")[2] == "2.0"
+    finally:
+        made.client.close()
+        assert made.up.stop() == 0
+
+
+def _wheel(folder: Path, version: str) -> Path:
+    """Make a distribution of one module that can be installed."""
+    info = f"thing-{version}.dist-info"
+    files = {
+        "thing.py": f"version = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    listed = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    path = folder / f"thing-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**files, f"{info}/RECORD": listed}.items():
+            archive.writestr(name, text)
+    return path

@@ -7,6 +7,8 @@ given), choosing an interpreter, and how a tool is called (`installing`).
 
     <cache>/requirements/<hash>/    what one requirements.txt or package.json installs
     <cache>/packages/<hash>/        that, with the code on top
+    <cache>/packages/<hash>.parts   which folder that was and which files are the code's: the server
+                                    takes what is installed from there, once for all packages
 
 Invariants:
 1. A folder under its final name is complete: it is built beside it, synced and renamed.
@@ -17,11 +19,13 @@ Invariants:
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,7 +166,9 @@ class Builder:
             if (cache / "packages" / digest).is_dir():
                 self._remember(entries, cache / "packages" / digest)
             else:
-                digest = self._build(source, installed, prefix)
+                digest, entries = self._build(source, installed, prefix)
+            if installed is not None and not below:
+                _note_parts(cache / "packages" / digest, installed, entries)
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise PackageError(f"{source} cannot be packaged: {error}") from error
         return Package(cache / "packages" / digest, digest)
@@ -190,18 +196,14 @@ class Builder:
                 shutil.rmtree(scratch, ignore_errors=True)
         return target
 
-    def _build(self, source: Path, installed: Path | None, prefix: str) -> str:
-        """Put what is installed, and the code on top, into a folder; return its name, a hash."""
+    def _build(self, source: Path, installed: Path | None, prefix: str) -> tuple[str, list[Entry]]:
+        """Put what is installed, and the code on top, into a folder; return its name, a hash, and
+        the files of the code.
+        """
         scratch = _scratch(self._cache / "packages", "build")
         try:
             if installed is not None:
-                shutil.copytree(
-                    installed,
-                    scratch / prefix,
-                    symlinks=True,
-                    copy_function=_link,
-                    dirs_exist_ok=True,
-                )
+                _link_tree(os.fspath(installed), os.fspath(scratch / prefix))
             placed = list(self._written(self._entries(source, prefix), scratch))
             entries = [entry for entry, _is_new in placed]
             digest = _digest(entries, installed)
@@ -210,7 +212,7 @@ class Builder:
             self._remember(entries, target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        return digest
+        return digest, entries
 
     def _remember(self, entries: Iterable[Entry], package: Path) -> None:
         for entry in entries:
@@ -326,6 +328,30 @@ def _link(source: str | Path, target: str | Path) -> None:
         shutil.copy2(source, target)
 
 
+def _link_tree(source: str, target: str) -> None:
+    """Give the files of a folder that never changes a second place; its links stay links."""
+    Path(target).mkdir(parents=True, exist_ok=True)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = f"{target}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                _link_tree(entry.path, place)
+            else:
+                _link(entry.path, place)
+
+
+def _note_parts(package: Path, installed: Path, entries: Iterable[Entry]) -> None:
+    """Write down what a package is made of, as services/functions/code.py reads it."""
+    note = package.with_name(f"{package.name}.parts")
+    if note.is_file():
+        return
+    scratch = package.with_name(f"{note.name}.{os.getpid()}.tmp")
+    said = {"installed": os.fspath(installed), "code": [entry.name for entry in entries]}
+    scratch.write_text(json.dumps(said))
+    _sync(scratch)
+    scratch.rename(note)
+
+
 def _scratch(folder: Path, name: str) -> Path:
     """Return a new empty folder of this process, to be renamed when it is complete."""
     scratch = folder / f"{name}.{os.getpid()}.tmp"
@@ -340,7 +366,8 @@ def _settle(scratch: Path, target: Path, fresh: list[Path] | None) -> None:
         shutil.rmtree(scratch)
         return
     # Names by content are trusted for ever: the content must be on the disk before.
-    folders = [Path(folder) for folder, _names, _files in os.walk(scratch)]
+    walk = (Path(folder) for folder, _names, _files in os.walk(scratch))
+    folders = list(islice(walk, SYNC_EACH_MAX + 1))
     if fresh is None or len(fresh) + len(folders) > SYNC_EACH_MAX:
         os.sync()
     else:
@@ -367,7 +394,10 @@ def _sweep(cache: Path) -> None:
     for scratch in (*cache.glob("*.tmp"), *cache.glob("*/*.tmp")):
         owner = scratch.name.rsplit(".", 2)[-2]
         if not owner.isdigit() or not _runs(int(owner)):
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch.is_file():
+                scratch.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

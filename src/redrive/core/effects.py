@@ -130,6 +130,7 @@ class Environment:
     variables: tuple[tuple[str, str], ...] = ()
     layers: tuple[str, ...] = ()
     debug: str = ""  # debugpy:<port> or inspect:<port>: then there is one at a time
+    packages: str = ""  # a folder with what of the code's own is the same in other versions of it
 
 
 @dataclass(frozen=True, slots=True)

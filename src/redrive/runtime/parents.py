@@ -4,8 +4,10 @@
         \\_____________________ its socket closes, or says nonsense _____________________/
 
 A function that brings packages of its own has a parent of its own folders and variables: imported
-modules read files beside them later, and many read variables while they are imported. All functions
-that bring none share one parent per interpreter and layers.
+modules read files beside them later, and many read variables while they are imported. Where the
+packages lie in a folder that other versions of the code have in common, they are imported from
+there, and the versions share the parent as long as their own modules have the same names. All
+functions that bring none share one parent per interpreter and layers.
 
 * A parent that cannot fork any more (a package started a thread, or hangs) takes no further forks;
   the next one leaves that package out, and the environments that it has live on.
@@ -52,24 +54,26 @@ PRELOAD = ("boto3",)
 class ParentKey(NamedTuple):
     """What two environments must have in common to be forked from one parent.
 
-    packages, code_path and variables are empty unless the function or a layer brings packages.
+    packages, code_path, variables and own are empty unless the function or a layer brings packages.
     """
 
     program: str
     folders: tuple[str, ...]  # of the layers, on sys.path
     packages: tuple[str, ...]  # the names of .dist-info folders
-    code_path: str
+    code_path: str  # what is imported ahead lies there, or in folders
     variables: tuple[tuple[str, str], ...]
     libraries: tuple[str, ...] = ()  # folders of shared libraries; read when a process starts
     role: str = "child"  # what its forks become; see bootstrap/parent.py
+    own: tuple[str, ...] = ()  # the names of modules that no package may be given for its own
 
 
 def parent_key(environment: Environment, interpreter: Interpreter) -> ParentKey:
     """Look at which packages a function brings and return the key of its parent."""
     folders = python_folders(environment.layers, interpreter.minor)
     libraries = library_folders(environment.code_path, environment.layers)
-    packages = []
-    for folder in (environment.code_path, *folders):
+    packages: list[str] = []
+    code_path = environment.packages or environment.code_path
+    for folder in (code_path, *folders):
         if Path(folder).is_dir():
             packages += sorted(each.name for each in Path(folder).glob("*.dist-info"))
     if not packages:
@@ -78,10 +82,20 @@ def parent_key(environment: Environment, interpreter: Interpreter) -> ParentKey:
         interpreter.path,
         folders,
         tuple(packages),
-        environment.code_path,
+        code_path,
         environment.variables,
         libraries,
+        own=_own_names(environment),
     )
+
+
+def _own_names(environment: Environment) -> tuple[str, ...]:
+    """Return the names of the code's own modules, where its packages lie elsewhere as well."""
+    if not environment.packages:
+        return ()
+    shared = {path.name for path in Path(environment.packages).glob("*")}
+    names = {path.name for path in Path(environment.code_path).glob("*")} - shared
+    return tuple(sorted({name.split(".", 1)[0] for name in names}))
 
 
 def launcher_key(interpreter: Interpreter) -> ParentKey:
@@ -257,6 +271,7 @@ class Parents:
         folders = [key.code_path, *key.folders] if key.code_path and bears_imports else []
         settings = {
             "folders": folders,
+            "own": key.own,
             "skip": sorted(left_out),
             "preload": PRELOAD if bears_imports and self._offered_path else (),
             "offered": OFFERED,

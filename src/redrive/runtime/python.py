@@ -26,6 +26,7 @@ class PythonStarter:
         if sdk is not None:  # it holds links, to where the packages are installed
             self._offered = (str(sdk), str((sdk / "boto3").resolve().parent))
         self._keys: dict[Environment, ParentKey] = {}
+        self._kept: dict[str, set[ParentKey]] = {}  # by function, until it is run again
 
     def start(
         self, number: int, environment: Environment, interpreter: Interpreter
@@ -34,6 +35,7 @@ class PythonStarter:
         key = self._keys.get(environment)
         if key is None:
             key = self._keys[environment] = parent_key(environment, interpreter)
+            self._let_go(environment.function_arn)
         around = self._around
         with ExitStack() as on_failure, ExitStack() as theirs:
             try:
@@ -66,12 +68,26 @@ class PythonStarter:
         return live
 
     def retire(self, function_arn: str, keep_revision: str | None) -> None:
-        """Let the parents go that hold the packages of a function's other revisions."""
+        """Let the parents go that hold the packages of a function's other revisions.
+
+        Those whose packages may be the next revision's too stay until that is run.
+        """
         for environment, key in list(self._keys.items()):
             of_function = environment.function_arn == function_arn
             if of_function and environment.revision != keep_revision:
                 del self._keys[environment]
-                self._around.parents.retire(key)
+                if environment.packages:
+                    self._kept.setdefault(function_arn, set()).add(key)
+                else:
+                    self._around.parents.retire(key)
+        if keep_revision is None:
+            self._let_go(function_arn)
+
+    def _let_go(self, function_arn: str) -> None:
+        """Let the parents go that were kept for a function, unless they are in use."""
+        used = set(self._keys.values())
+        for key in self._kept.pop(function_arn, set()) - used:
+            self._around.parents.retire(key)
 
     def _config(
         self,

@@ -96,7 +96,8 @@ class Sandbox:
         }
         if fitting.sandbox == PRIVATE:
             layers = environment.layers
-            paths = [environment.code_path, *layers, *needed]
+            shared = [environment.packages] if environment.packages else []
+            paths = [environment.code_path, *shared, *layers, *needed]
             is_free = Path("/opt").is_dir() and not any(below("/opt", path) for path in paths)
             orders["opt"] = list(layers) if is_free else []
             kept = {path for path in paths if below("/tmp", path) and path != "/tmp"}

@@ -96,6 +96,7 @@ def child_config(
         "variables": dict(variables),
         "paths": [environment.code_path, *folders],
         "code_path": environment.code_path,
+        "packages": environment.packages,
         "handler": environment.handler,
         "memory_mb": environment.memory_mb,
         "function_name": environment.function_name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import zipfile
@@ -240,3 +241,22 @@ def test_a_package_too_large_for_a_request_has_no_zip(
     assert package.zip_bytes() is None
     monkeypatch.setattr("redrive.cli.packages.ZIP_BYTES_MAX", 1)
     assert package.zip_bytes() is None
+
+
+def test_what_a_package_is_made_of_is_written_down(
+    source: Path, tmp_path: Path, tool: Tool
+) -> None:
+    """Beside one with requirements: which folder they were installed into, and the code's files."""
+    cache = tmp_path / "cache"
+    plain = build_package(source, cache, installer(tool))
+    assert not Path(f"{plain.path}.parts").exists()
+    (source / "requirements.txt").write_text("thing\n")
+    package = build_package(source, cache, installer(tool))
+    note = Path(f"{package.path}.parts")
+    said = json.loads(note.read_text())
+    assert said["code"] == ["app.py", "lib/inner.py", "requirements.txt"]
+    assert names(Path(said["installed"])) == ["app.py", "thing/__init__.py"]
+    assert Path(said["installed"]).parent == cache / "requirements"
+    note.unlink()  # of a package from before these were written, or from before a crash
+    assert build_package(source, cache, installer(tool)) == package
+    assert json.loads(note.read_text()) == said

@@ -58,6 +58,24 @@ def test_functions_with_packages_have_their_own(tmp_path: Path) -> None:
     assert parent_key(one, PYTHON) == parent_key(same, PYTHON)
 
 
+def test_versions_of_the_code_share_a_parent(tmp_path: Path) -> None:
+    """The folder of their packages decides, and the names of what is their own."""
+    shared = tmp_path / "shared"
+    for folder in (shared, tmp_path / "a", tmp_path / "b"):
+        (folder / "requests-2.0.dist-info").mkdir(parents=True)
+        (folder / "requests.py").touch()
+    for name in ("a", "b"):
+        (tmp_path / name / "app.py").touch()
+    one = function(tmp_path / "a", packages=str(shared))
+    two = function(tmp_path / "b", packages=str(shared))
+    key = parent_key(one, PYTHON)
+    assert (key.code_path, key.own) == (str(shared), ("app",))
+    assert parent_key(two, PYTHON) == key
+    assert parent_key(dataclasses.replace(two, packages=""), PYTHON) != key
+    (tmp_path / "b" / "more").mkdir()
+    assert parent_key(two, PYTHON) == key._replace(own=("app", "more"))
+
+
 def test_libraries_are_part_of_the_key(tmp_path: Path) -> None:
     """A process reads where its libraries are when it starts, so that they make another parent."""
     (tmp_path / "layer" / "lib").mkdir(parents=True)

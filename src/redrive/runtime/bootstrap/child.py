@@ -235,7 +235,7 @@ def take_config(config: dict[str, Any], base_modules: frozenset[str], path: list
     time.tzset()
     extra = [each for each in os.environ.get("PYTHONPATH", "").split(":") if each]
     sys.path[:] = [*config["paths"], *extra, *path]
-    forget_shadowed([*config["paths"], *extra], base_modules)
+    forget_shadowed([*config["paths"], *extra], base_modules, config.get("packages") or "")
     os.chdir(config["code_path"])
     if "REDRIVE_SOURCE" in os.environ or "REDRIVE_DEBUG" in os.environ:
         load_beside("debugging").begin(config["code_path"])
@@ -252,11 +252,12 @@ def load_beside(name: str) -> Any:
     return module
 
 
-def forget_shadowed(folders: list[str], base_modules: frozenset[str]) -> None:
+def forget_shadowed(folders: list[str], base_modules: frozenset[str], packages: str) -> None:
     """Unload what the parent imported from elsewhere and the function brings a module of its own
     for.
 
-    What the bootstrap itself uses stays, as on Lambda, whose runtime has loaded it first too.
+    What the bootstrap itself uses stays, as on Lambda, whose runtime has loaded it first too; and
+    so does what lies in `packages`, whose files are those of the first folder.
     """
     own: dict[str, str] = {}
     for folder in folders:
@@ -269,9 +270,22 @@ def forget_shadowed(folders: list[str], base_modules: frozenset[str]) -> None:
         top = name.split(".", 1)[0]
         if top not in own or top in base_modules:
             continue
-        origin = getattr(sys.modules[name], "__file__", None) or ""
-        if not origin.startswith(own[top] + "/"):
+        roots = [own[top] + "/"]
+        if packages and own[top] == folders[0]:
+            roots.append(packages + "/")
+        places = places_of(sys.modules[name])
+        if not places or not all(place.startswith(tuple(roots)) for place in places):
             del sys.modules[name]
+
+
+def places_of(module: Any) -> list[str]:
+    """Return the file of a module, or the folders of a package that has none; else nothing."""
+    file = getattr(module, "__file__", None)
+    found = [file] if file else getattr(module, "__path__", ())
+    try:
+        return [str(each) for each in found]
+    except Exception:  # a package may put anything into sys.modules
+        return []
 
 
 def data_bytes() -> int:

@@ -148,7 +148,7 @@ class Parent:
         folders: list[str] = settings["folders"]
         sys.path[:] = [*folders, *self._base_path]
         owned = owned_names(folders)
-        own = Own({name for name in names_in(folders) if name not in owned})
+        own = Own({*settings["own"], *(names_in(folders).difference(owned))})
         sys.meta_path.insert(0, own)
         try:
             for name in [*owned, *settings["preload"]]:

@@ -2,8 +2,13 @@
 synchronous.
 
     <root>/<sha256>/       one package, complete and on stable storage; files are read-only
+    <root>/deps-<sha256>/  what packages have installed in common; their files are links to these
+    <root>/.of-<sha256>    a package's line: the name of the tree that it was linked from
     <root>/.new/           a package that is being unpacked
     <root>/.old-<sha256>/  a package that is being removed
+
+A package whose installed part is here costs no more than its code and its links, and the folder of
+what it shares is the same for all versions of the code: see runtime/parents.py.
 
 Invariants
 1. A directory named by a hash is complete: it gets that name by a rename, after its files are
@@ -11,6 +16,7 @@ Invariants
 2. `put_*` returns after the rename is on stable storage, so that a row that is committed afterwards
    never names missing code, whatever the moment of a crash.
 3. Nothing is written outside of the root, whatever a package's names and links say.
+4. A package is whole by its links alone: it outlives the tree that it was linked from.
 
 The data directory is locked by one process, and that process calls from one thread: fixed names
 suffice.
@@ -21,6 +27,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import json
 import os
 import shutil
 import stat
@@ -44,6 +51,8 @@ for the disk (Linux): half a second for a package of 5,000 files on an idle disk
 
 _NEW = ".new"
 _OLD = ".old-"
+_OF = ".of-"
+_DEPENDENCIES = "deps-"
 _UNZIP_TROUBLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 _BAD_NAME = (
@@ -70,6 +79,13 @@ class _Entry(NamedTuple):
     info: zipfile.ZipInfo
 
 
+class _Parts(NamedTuple):
+    """What a package says of itself: see `_parts_of`."""
+
+    installed: Path
+    names: tuple[str, ...]  # of the code's files
+
+
 class CodeStore:
     """Packages below one directory."""
 
@@ -77,14 +93,29 @@ class CodeStore:
         """Open or create the store; what a crash left unfinished is removed."""
         self.root = root.absolute()
         self._recent: set[str] = set()
+        self._bases: dict[str, str] = {}
+        self._installed: dict[Path, tuple[tuple[int, ...], Code]] = {}
         self.root.mkdir(parents=True, exist_ok=True)
         for path in self.root.iterdir():
             if path.name == _NEW or path.name.startswith(_OLD):
                 shutil.rmtree(path)
+            elif path.name.startswith(_OF):
+                code_hash = path.name[len(_OF) :]
+                if self.path(code_hash).is_dir():
+                    self._bases[code_hash] = path.read_text()
+                else:
+                    path.unlink()
 
     def path(self, code_hash: str) -> Path:
         """Return where a package lies."""
         return self.root / code_hash
+
+    def base(self, code_hash: str) -> str:
+        """Name the tree of dependencies that a package has in common with others, or "".
+
+        All of it is in the package too, and nothing of the code has the name of anything in it.
+        """
+        return self._bases.get(code_hash, "")
 
     def put_zip(self, package: bytes, *, uploaded: bool = True, dry_run: bool = False) -> Code:
         """Unpack a zip file, unless it is here already; with dry_run only check it.
@@ -123,7 +154,8 @@ class CodeStore:
         """Copy a zip file or a directory of this machine.
 
         A directory's links to files become files; links to directories are refused. The server's
-        own data directory is left out when it lies inside.
+        own data directory is left out when it lies inside. A package that says what was installed
+        for it (`_parts_of`) is linked to that, which is read once.
         """
         if not source.is_file() and not source.is_dir():
             raise invalid(
@@ -133,6 +165,9 @@ class CodeStore:
         try:
             if source.is_file():
                 return self.put_zip(source.read_bytes(), uploaded=False, dry_run=dry_run)
+            parts = _parts_of(source)
+            if parts is not None:
+                return self._put_parts(source, parts, dry_run=dry_run)
             files = sorted(self._walk(source))
             if not files:
                 raise invalid("Uploaded file must be a non-empty zip")
@@ -153,7 +188,7 @@ class CodeStore:
         )
 
     def hashes(self) -> list[str]:
-        """Name all packages in the store."""
+        """Name all packages in the store, and the trees of dependencies."""
         return [path.name for path in self.root.iterdir() if not path.name.startswith(".")]
 
     def take_recent(self) -> frozenset[str]:
@@ -166,7 +201,57 @@ class CodeStore:
         old = self.root / f"{_OLD}{code_hash}"
         self.path(code_hash).rename(old)
         _sync(self.root)
+        if self._bases.pop(code_hash, ""):
+            (self.root / f"{_OF}{code_hash}").unlink(missing_ok=True)
         shutil.rmtree(old)
+
+    def _put_parts(self, source: Path, parts: _Parts, *, dry_run: bool) -> Code:
+        """Store a package of code and what is installed for it."""
+        base = self._put_installed(parts.installed, dry_run=dry_run)
+        digest = hashlib.sha256(f"redrive parts {base.hash}\n".encode())
+        total_bytes = base.bytes
+        own = []
+        for name in parts.names:
+            content, executable = _read(source / name)
+            covered = parts.installed / name
+            total_bytes += len(content) - (covered.stat().st_size if covered.is_file() else 0)
+            _check_bytes(total_bytes)
+            _feed(digest, name, executable, content)
+            own.append((name, content, executable))
+        code = Code(digest.hexdigest(), total_bytes)
+        if dry_run:
+            return code
+        self._recent.add(code.hash)
+        if self.path(code.hash).exists():
+            return code
+        new = self._begin()
+        _link_tree(os.fspath(self.path(base.hash)), os.fspath(new), "", frozenset(parts.names))
+        for name, content, executable in own:
+            _put(new / name, content, executable)
+        if not _tops(parts.names) & _tops(path.name for path in parts.installed.iterdir()):
+            note = self.root / f"{_OF}{code.hash}"
+            note.write_text(base.hash)
+            _sync(note)
+            self._bases[code.hash] = base.hash
+        self._finish(new, code, is_linked=True)
+        return code
+
+    def _put_installed(self, installed: Path, *, dry_run: bool) -> Code:
+        """Copy a tree of dependencies, unless it is here: it does not change under its name."""
+        found = installed.stat()
+        marks = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+        known = self._installed.get(installed)
+        if known is not None and known[0] == marks:
+            self._recent.add(known[1].hash)  # before the look, as in put_zip
+            if dry_run or self.path(known[1].hash).exists():
+                return known[1]
+        new = None if dry_run else self._begin()
+        code = _copy(sorted(self._walk(installed)), installed, new)
+        base = Code(f"{_DEPENDENCIES}{code.hash}", code.bytes)
+        if new is not None:
+            self._finish(new, base)
+        self._installed[installed] = marks, base
+        return base
 
     def _walk(self, source: Path) -> Iterator[Path]:
         for folder, names, files in os.walk(source, onerror=_raise):
@@ -184,11 +269,14 @@ class CodeStore:
         new.mkdir()
         return new
 
-    def _finish(self, new: Path, code: Code) -> None:
-        """Make the unpacked package durable and give it its name (invariants 1 and 2)."""
+    def _finish(self, new: Path, code: Code, *, is_linked: bool = False) -> None:
+        """Make the unpacked package durable and give it its name (invariants 1 and 2).
+
+        is_linked: it is made of links, in so many folders that counting them is not worth it.
+        """
         self._recent.add(code.hash)
         try:
-            _sync_tree(new)
+            _sync_tree(new, at_once=is_linked)
             if self.path(code.hash).exists():
                 shutil.rmtree(new)
             else:
@@ -255,21 +343,78 @@ def _copy(files: list[Path], source: Path, new: Path | None) -> Code:
     total_bytes = 0
     for file in files:
         name = file.relative_to(source).as_posix()
-        executable = bool(file.stat().st_mode & 0o111)
-        content = file.read_bytes()
+        content, executable = _read(file)
         total_bytes += len(content)
-        if total_bytes > UNZIPPED_BYTES_MAX:
-            raise invalid(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
-        header = (
-            f"{len(name.encode(errors='surrogateescape'))}:{name}:{executable:d}:{len(content)}\n"
-        )
-        digest.update(header.encode(errors="surrogateescape"))
-        digest.update(content)
+        _check_bytes(total_bytes)
+        _feed(digest, name, executable, content)
         if new is not None:
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, io.BytesIO(content), executable)
+            _put(new / name, content, executable)
+            # Compiled modules hold the time of their source, and are of no use with another.
+            found = file.stat()
+            os.utime(new / name, ns=(found.st_mtime_ns, found.st_mtime_ns))
     return Code(digest.hexdigest(), total_bytes)
+
+
+def _parts_of(source: Path) -> _Parts | None:
+    """Return what a package's maker has put beside it, as <package>.parts, or None.
+
+    {"installed": a folder, "code": names}: the package is that folder with these files on top, and
+    neither will ever change under its name. Redrive's own packages say so: see cli/packages.py.
+    """
+    try:
+        said = json.loads(Path(f"{source}.parts").read_bytes())
+        installed, names = Path(said["installed"]), tuple(str(name) for name in said["code"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    paths = [PurePosixPath(name) for name in names]
+    if any(path.is_absolute() or ".." in path.parts or not path.parts for path in paths):
+        return None
+    return _Parts(installed, names) if installed.is_absolute() and installed.is_dir() else None
+
+
+def _link_tree(source: str, target: str, prefix: str, left_out: frozenset[str]) -> None:
+    """Give the files of a tree a second name in another; see invariant 4."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            name, place = prefix + entry.name, f"{target}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                Path(place).mkdir()
+                _link_tree(entry.path, place, f"{name}/", left_out)
+            elif name not in left_out:
+                try:
+                    os.link(entry.path, place)
+                except FileNotFoundError:  # the interpreter was writing a compiled module
+                    continue
+                except OSError:  # the file system has no links, or no more for this file
+                    shutil.copy2(entry.path, place)
+
+
+def _tops(names: Iterable[str]) -> set[str]:
+    """Return the names by which what lies at the top of a folder would be imported."""
+    return {name.split("/", 1)[0].split(".", 1)[0] for name in names}
+
+
+def _read(file: Path) -> tuple[bytes, bool]:
+    """Return a file's content and whether it can be executed."""
+    return file.read_bytes(), bool(file.stat().st_mode & 0o111)
+
+
+def _check_bytes(total_bytes: int) -> None:
+    if total_bytes > UNZIPPED_BYTES_MAX:
+        raise invalid(f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes")
+
+
+def _feed(digest: hashlib._Hash, name: str, executable: bool, content: bytes) -> None:
+    """Let a file count: its name and its content cannot run together."""
+    size = len(name.encode(errors="surrogateescape"))
+    header = f"{size}:{name}:{executable:d}:{len(content)}\n"
+    digest.update(header.encode(errors="surrogateescape"))
+    digest.update(content)
+
+
+def _put(path: Path, content: bytes, executable: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, io.BytesIO(content), executable)
 
 
 def _write(path: Path, source: IO[bytes], executable: bool) -> None:
@@ -279,8 +424,12 @@ def _write(path: Path, source: IO[bytes], executable: bool) -> None:
         os.fchmod(target.fileno(), mode)
 
 
-def _sync_tree(root: Path) -> None:
+def _sync_tree(root: Path, *, at_once: bool) -> None:
     """Put a directory's files and names on stable storage."""
+    if at_once and os.uname().sysname == "Linux":
+        os.sync()
+        _sync(root)
+        return
     folders, files = [], []
     for folder, _names, names in os.walk(root, onerror=_raise):
         folders.append(Path(folder))

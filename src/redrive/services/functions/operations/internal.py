@@ -57,9 +57,16 @@ def sweep_code(room: Functions, tx: Tx, params: Params, context: Context) -> Res
     """
     del context
     named = {row.code_hash for row in tx.rows(Hash, "functions.code_hashes")}
-    unused = set(room.code.hashes()) - named - set(room.running.code())
+    stored = set(room.code.hashes())
+    used = named | set(room.running.code())
+    unused = stored - used - _shared(room, stored)
     condemned = set(params["Condemned"]) - room.code.take_recent()
     for code_hash in sorted(unused & condemned):
         room.code.remove(code_hash)
-        unused.discard(code_hash)
-    return {"Unused": sorted(unused)}
+        stored.discard(code_hash)
+    return {"Unused": sorted(stored - used - _shared(room, stored))}
+
+
+def _shared(room: Functions, stored: set[str]) -> set[str]:
+    """Name the trees of dependencies that packages were linked to: they go after the last one."""
+    return {room.code.base(code_hash) for code_hash in stored}

@@ -180,6 +180,7 @@ def environment_of(room: Functions, function: Function) -> Environment:
     code_path = str(room.code.path(function.code_hash))
     if debug.startswith("inspect:"):  # Node.js names no module otherwise than it lies
         code_path = variables.get(SOURCE_VARIABLE, code_path)
+    base = room.code.base(function.code_hash)
     return Environment(
         function_arn=function.arn if function.version == LATEST else function.version_arn,
         function_name=function.name,
@@ -195,6 +196,7 @@ def environment_of(room: Functions, function: Function) -> Environment:
         variables=tuple(variables.items()),
         layers=tuple(str(room.code.path(each["hash"])) for each in json.loads(function.layers)),
         debug=debug,
+        packages=str(room.code.path(base)) if base else "",
     )
 
 
