@@ -14,7 +14,7 @@ COMPILED_TESTS := tests/unit/shell tests/unit/wire tests/unit/services/test_disp
     tests/runtime/test_environments.py tests/server/test_server_clients.py tests/sim/test_sim_walk.py \
     tests/patterns/test_patterns_reference.py
 
-.PHONY: demo test native compiled coverage sim crash storm powerloss scale fuzz patterns cron browser bench lint docs clean help
+.PHONY: demo test native compiled coverage sim sim-events crash storm powerloss scale fuzz patterns cron browser bench lint docs clean help
 
 help:          ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ lint: $(READY) ## style and types only
 
 sim: $(READY) ## N=1000 seeds of the simulator; prints the failing one
 	$(BIN)/python -m redrive.sim --seeds $(or $(N),1000)
+
+sim-events: $(READY) ## N=1000 seeds of rules, topics, schedules and pipes with targets that fail
+	$(BIN)/python -m redrive.sim --events --seeds $(or $(N),1000)
 
 crash: $(READY) ## N=1000 SIGKILLs of a loaded server; prints the failing seed
 	$(BIN)/python -m tests.crash $(or $(N),1000) $(if $(SEED),--seed $(SEED))

@@ -18,7 +18,7 @@ SRC = ROOT / "src" / "redrive"
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 500, 60
 
 FLOORS = {"core": 0, "wire": 1, "store": 1, "services": 2, "runtime": 3, "shell": 4, "cli": 5}
-FLOORS |= {"rooms": 3}  # the part of both composition roots that is alike
+FLOORS |= {"catalogue": 2, "rooms": 3}  # the part of both composition roots that is alike
 FLOORS |= {"app": 5, "config": 5, "console": 5, "testing": 5, "__main__": 6}
 SIM_FLOOR = 3  # sim uses floors 0 to 3, and nobody uses sim
 

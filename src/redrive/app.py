@@ -9,16 +9,17 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import redrive
+from redrive.catalogue import RESETS, SERVICES
+from redrive.catalogue import STATEMENTS as ROOM_STATEMENTS
 from redrive.config import Config, ConfigError, load_keys
 from redrive.core.effects import Caller, Ran, Run, Worker
 from redrive.core.keys import Keyring
 from redrive.core.time import SECOND_MS
-from redrive.rooms import RESETS, SERVICES, Parts, add_rooms
-from redrive.rooms import STATEMENTS as ROOM_STATEMENTS
 from redrive.runtime.executor import Executor
 from redrive.runtime.offered import offer_sdk
 from redrive.services.delivery import operations as delivery
@@ -49,8 +50,6 @@ from redrive.services.queues.mover import Mover
 from redrive.services.queues.reaper import Reaper
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
-from redrive.services.stacks import operations as stacks
-from redrive.services.stacks.deployer import Deployer
 from redrive.services.telemetry import cloudwatch as logs
 from redrive.services.telemetry import operations as telemetry_operations
 from redrive.services.telemetry.book import LogBook
@@ -101,6 +100,8 @@ STATEMENTS = tuple(
 )
 OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
 _RESETS = ("mappings", "lambda", "delivery", "sqs", "stacks", "cloudwatch", "logs", "iam", *RESETS)
+_REST_S = 0.05
+"""After which the rest is loaded that nobody has asked for: the server listens by then."""
 _SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
 """As whom the server's own workers ask; what they do belongs to no account."""
 
@@ -141,8 +142,9 @@ class App:
         self._jobs = Jobs(loop)
         self._outward = Outward(loop, self._jobs, is_private=config.http_private)
         self._pump = pump = time.pump
+        self._registry = self._register(chance, config, keyring)
         self._dispatch = pump.dispatch = Dispatch(
-            self._register(chance, config, keyring),
+            self._registry,
             self._store,
             clock=clock,
             chance=chance,
@@ -160,6 +162,7 @@ class App:
         self._handle = time.wire(lambda: self._executor.is_starting, self._front.handle)
         for worker in self._workers(chance):
             self._dispatch.post(worker)
+        self._rest = loop.call_later(_REST_S, self._registry.complete)
 
     def _employ(self, config: Config, reactor: LoopReactor, keyring: Keyring | None) -> Executor:
         """Make what runs functions. Raises ConfigError where they cannot be confined as asked."""
@@ -224,10 +227,7 @@ class App:
         delivery.register(registry, Deliveries(outbox.tell, config.authorisation == "on"))
         self._add_functions(registry, chance, outbox)
         mappings.register(registry, Mappings(chance))
-        count = self._metrics.count
-        parts = Parts(registry, chance, outbox, _SELF, count, http_private=config.http_private)
-        self._room_workers = add_rooms(parts)
-        stacks.register(registry)
+        registry.expect(partial(self._add_rest, registry, chance, outbox, config.http_private))
         metrics.register(registry, self._metrics)
         self._metrics.families.append(self._lambda_tally.families)
         self._identity = open_room(self._store, chance, keyring)
@@ -240,6 +240,24 @@ class App:
                 registry.watch("lambda", name, self._lambda_tally.watched_invoke)
         self._store.commit(self._clock())
         return registry
+
+    def _add_rest(
+        self, registry: Registry, chance: SystemChance, outbox: Outbox, is_private: bool
+    ) -> None:
+        """Add what takes as long to load as all else: what starts the work, and stacks.
+
+        The courier begins only now, since the rooms hear how what they owe is settled.
+        """
+        rooms = import_module("redrive.rooms")
+        count = self._metrics.count
+        parts = rooms.Parts(registry, chance, outbox, _SELF, count, http_private=is_private)
+        workers = (*rooms.add_rooms(parts), DeliveryCourier(_SELF, self._given_up))
+        stacks = import_module("redrive.services.stacks.operations")
+        deployer = import_module("redrive.services.stacks.deployer")
+        stacks.register(registry)
+        note = deployment_note(self._telemetry)
+        for worker in (*workers, deployer.Deployer(_SELF, note)):
+            self._dispatch.post(worker)
 
     def _add_functions(self, registry: Registry, chance: SystemChance, outbox: Outbox) -> None:
         """Add the functions, which leave what they owe in the outbox."""
@@ -260,13 +278,10 @@ class App:
             Reaper(_SELF),
             Recorder(_SELF, self._store.high_water_ms, self._metrics.gatherer),
             Courier(self._dropped),
-            DeliveryCourier(_SELF, self._given_up),
             Provisioner(),
             Sweeper(),
             Poller(_SELF, chance, MappingTally(self._metrics.gatherer)),
-            Deployer(_SELF, deployment_note(self._telemetry)),
             Scribe(self._telemetry, *self._time.flush),
-            *self._room_workers,
         )
 
     def _watched_run(self) -> Callable[[Run, Callable[[Ran], None]], None]:
@@ -369,6 +384,7 @@ class App:
     def drain(self) -> None:
         """Take no more work."""
         self._front.is_draining = True
+        self._rest.cancel()
         self._time.drain()
         self._dispatch.drain()
 
@@ -379,6 +395,7 @@ class App:
 
     def close(self) -> None:
         """End the processes, release the files."""
+        self._rest.cancel()
         self._pump.close()
         self._executor.close()
         self._outward.close()

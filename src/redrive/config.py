@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from redrive.core.keys import Key
-from redrive.core.spans import parse_instant
+from redrive.core.spans import CLOCK_LAST_MS, parse_instant
 from redrive.core.time import Millis, seconds
 from redrive.runtime.sandbox import AUTO, LEVELS
 from redrive.services.identity.keyfile import KeyFileError, read_keys
@@ -96,9 +96,11 @@ class Config:
         if self.clock_start and self.clock != "manual":
             raise ConfigError("clock_start is for a clock that stands still: set clock to manual")
         try:
-            _ = self.clock_start_ms
+            start_ms = self.clock_start_ms
         except ValueError as error:
             raise ConfigError(f"clock_start: {error}") from None
+        if start_ms is not None and start_ms > CLOCK_LAST_MS:
+            raise ConfigError("clock_start: the clock ends with the year 2199")
 
     @property
     def clock_start_ms(self) -> Millis | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from redrive.catalogue import SERVICES, STATEMENTS
 from redrive.core.effects import Caller, Chance, Worker
 from redrive.services.alarms import operations as alarms
 from redrive.services.alarms.room import Alarms
@@ -31,18 +32,7 @@ from redrive.services.topics import operations as topics
 from redrive.services.topics.room import Topics
 from redrive.wire.sdk import SdkReader
 
-STATEMENTS = (
-    *(f"{n}/{n}" for n in ("buses", "custom_buses", "schedules", "topics", "pipes", "alarms")),
-    "buses/archives",
-    "buses/http",
-)
-"""Their files of statements, below services and without .sql."""
-
-SERVICES = ("events", "eventbridgev2", "scheduler", "sns", "pipes")
-"""What they add to the services on the wire; alarms are a part of cloudwatch."""
-
-RESETS = ("events", "eventbridgev2", "scheduler", "sns", "pipes", "alarms")
-"""Services with an operation ResetAccount."""
+__all__ = ("SDK_SERVICES", "SERVICES", "STATEMENTS", "Parts", "add_rooms")
 
 SDK_SERVICES = ("sqs", "lambda", "sts", "iam", "cloudwatch", "logs", *SERVICES)
 """Services whose operations a schedule can call by a universal target."""
@@ -57,17 +47,19 @@ class Parts(NamedTuple):
     caller: Caller  # as whom the workers ask
     tally: Count = uncounted
     http_private: bool = False  # endpoints of other servers may be private ones, and without TLS
+    topics: type[Topics] = Topics  # the simulator's sign without chance
+    api: SdkReader | None = None  # what is asked by universal targets; None: one of its own
 
 
 def add_rooms(parts: Parts) -> tuple[Worker, ...]:
     """Make the rooms, add their operations; return the workers, to be posted."""
-    registry, chance, outbox, caller, count, http_private = parts
+    registry, chance, outbox, caller, count, http_private, topics_room, reader = parts
     http = HttpMemory(allows_http=http_private)
     buses.register(registry, Buses(chance, outbox, count, http=http))
-    api = SdkReader(SDK_SERVICES)
+    api = reader or SdkReader(SDK_SERVICES)
     custom_buses.register(registry, CustomBuses(chance, outbox, count, api.has))
     schedules.register(registry, Schedules(chance, outbox, api, count))
-    topics.register(registry, Topics(chance, outbox, count))
+    topics.register(registry, topics_room(chance, outbox, count))
     pipes.register(registry, Pipes(chance, outbox, count))
     alarms.register(registry, Alarms(chance, outbox, count))
     return (

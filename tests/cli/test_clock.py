@@ -132,6 +132,7 @@ def test_the_settings_are_checked(tmp_path: Path) -> None:
     for words, text in (
         (("--clock-start", "2030-01-01"), "clock_start is for a clock that stands still"),
         (("--clock", "manual", "--clock-start", "soon"), "clock_start: 'soon' is not an instant"),
+        (("--clock", "manual", "--clock-start", "2200-01-01"), "ends with the year 2199"),
     ):
         result = CliRunner().invoke(cli, ["serve", "--data", str(tmp_path / "d"), *words])
         assert (result.exit_code, text in result.output) == (1, True), result.output

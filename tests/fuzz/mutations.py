@@ -12,9 +12,11 @@ from typing import Any
 
 from redrive.wire.messages import Request
 
+from .saying import say
+from .scene import ACCOUNT
+from .seeds import Seeds, keep_arns, model_of
 from .speech import NASTY_BYTES, NASTY_FIELDS, cbor_of, form_of
 
-ACCOUNT = "111122223333"
 ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 URL = f"http://127.0.0.1:4566/{ACCOUNT}/"
 REDRIVE = json.dumps({"deadLetterTargetArn": ARN + "dlq", "maxReceiveCount": 1})
@@ -189,7 +191,10 @@ CLOUDWATCH: dict[str, dict[str, Any]] = {
 }
 TARGET_PREFIX = "GraniteServiceVersion20100801"
 
-LEARNT = ("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken")
+MODELLED_SHARE = {"json": 0.5, "rest": 0.9, "query": 0.5, "cbor": 0.6}
+"""How many of a protocol's requests are made from models; the others are those above."""
+
+LEARNT = ("QueueUrl", "ReceiptHandle", "TaskHandle", "MessageId", "NextToken", "Token")
 WEIRD: tuple[Any, ...] = (
     *(None, True, False, "", " ", "\x00", "\ufffe", "é", "漢\U0001f600", "x" * 300, "x" * 5_000),
     *(0, -1, 1, 10, 11, 20, 21, 43_200, 43_201, 1e400, 1.5, -0.0, 2**31, 2**63, 2**64, -(2**63)),
@@ -223,11 +228,12 @@ class Fuzz:
         self.random = Random(seed)
         self.protocol = protocol
         self.known: dict[str, list[str]] = {}
+        self.seeds = Seeds(self.random, self.known)
 
     def learn(self, value: Any) -> None:
         """Take what an answer names, so that later requests go deeper."""
         if isinstance(value, list):
-            for item in value[:10]:
+            for item in value[:60]:
                 self.learn(item)
         elif isinstance(value, dict):
             for name, item in value.items():
@@ -235,10 +241,13 @@ class Fuzz:
                     self.known.setdefault(name, []).append(item)
                     del self.known[name][:-20]
                 else:
+                    keep_arns(name, item, self.known)
                     self.learn(item)
 
     def request(self) -> Request:
         """Return a request, spoilt in up to three ways."""
+        if self.random.random() < MODELLED_SHARE[self.protocol]:
+            return self._around(*self._modelled())
         if self.protocol != "json" and self.random.random() < 0.9:
             method, target, headers, body = self._spoken()
             return self._around(method, target, headers, body)
@@ -314,6 +323,28 @@ class Fuzz:
                 body = self._inserted(body, NASTY_BYTES)
             return "POST", f"/service/{TARGET_PREFIX}/operation/{operation}", headers, body
         return self._query(operation, params, headers, spoils)
+
+    def _modelled(self) -> tuple[str, str, dict[str, str], bytes]:
+        """Return a call of a service whose operations its model tells, spoilt at times."""
+        service, operation, params = self.seeds.call(self.protocol)
+        manners = [self.random.random() for _ in range(self.random.choice((0, 0, 1, 1, 2)))]
+        for manner in manners:
+            if manner < 0.75:
+                params = json.loads(self._spoil_params(json.dumps(params).encode()))
+        method, target, headers, body = say(self.protocol, service, operation, params, self.random)
+        name = model_of(service).metadata.get("signingName", service)
+        scope = "monitoring" if service == "cloudwatch" else name
+        if self.random.random() < 0.9:
+            headers["authorization"] = authorization(ACCOUNT, scope)
+        for _ in range(sum(manner >= 0.75 for manner in manners)):
+            if self.protocol == "query":
+                form = self._spoilt_form(body.decode("utf-8", "surrogateescape"))
+                body = form.encode("utf-8", "surrogateescape")
+            elif self.protocol == "cbor":
+                body = self._inserted(body, NASTY_BYTES)
+            else:
+                body = self._bytes(body)
+        return method, target, {"host": "localhost:4566", **headers}, body
 
     def _query(
         self, operation: str, params: Any, headers: dict[str, str], spoils: int

@@ -10,7 +10,9 @@ from urllib.parse import quote_plus
 
 import cbor2
 
-PROTOCOLS = ("json", "query", "cbor")
+from redrive.wire.messages import Response
+
+PROTOCOLS = ("json", "rest", "query", "cbor")
 
 LISTS = {
     "AttributeNames": "AttributeName",
@@ -114,3 +116,16 @@ def heard(kind: str, body: bytes) -> Any:
     if "xml" in kind:
         return [{node.tag.rpartition("}")[2]: node.text} for node in ET.fromstring(body).iter()]
     return None
+
+
+def is_error(protocol: str, response: Response) -> bool:
+    """Tell whether an answer is an error as a protocol says it."""
+    kind = dict(response.headers)["Content-Type"]
+    if protocol == "rest-json":
+        return "x-amzn-ErrorType" in dict(response.headers) and bool(json.loads(response.body))
+    said = heard(kind, response.body)
+    if protocol == "query":
+        if response.body == b"<UnknownOperationException/>":
+            return True
+        return any(node.get("Code") for node in said) and "Error" in {*said[1]}
+    return bool(said.get("__type"))

@@ -12,17 +12,16 @@ Other servers are a script too: from a Fetch to a Reply.
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
+from stand_ins import ACCOUNT, REGION, CountedChance, answering, caller, fetched, package
 
 from redrive.core.arn import queue_arn
-from redrive.core.effects import Caller, Fetch, Fetched, Params, Ran, Reply, Run
+from redrive.core.effects import Caller, Fetch, Params, Ran, Reply, Run
 from redrive.core.errors import Unavailable
 from redrive.core.time import DAY_MS, NEVER, Millis
 from redrive.rooms import STATEMENTS, Parts, add_rooms
@@ -58,9 +57,7 @@ from redrive.services.telemetry.room import Telemetry
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
-CALLER = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+CALLER = caller()
 T0 = Millis(1_800_000_000_000)  # 2027-01-15T08:00:00Z, a Friday
 
 _SERVICES = Path(functions_package.__file__).parent.parent
@@ -78,41 +75,6 @@ SQL = [
         *STATEMENTS,
     )
 ]
-
-
-class CountedChance:
-    """Bytes that differ from call to call."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def token(self, count: int) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(count, "big")
-
-
-def package() -> bytes:
-    """A zip file; nobody runs it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0)), "handler = None\n")
-    return buffer.getvalue()
-
-
-def failing(_event: Any) -> Ran:
-    """A script that raises."""
-    body = {"errorMessage": "no", "errorType": "ValueError", "requestId": "", "stackTrace": []}
-    return Ran(json.dumps(body).encode(), error="Unhandled", status="error")
-
-
-def answering(answer: Any) -> Callable[[Any], Ran]:
-    """A script that returns the same to every event."""
-    return lambda _event: Ran(json.dumps(answer).encode())
-
-
-def fetched(status: int = 200, body: bytes = b"", **headers: str) -> Callable[[Fetch], Reply]:
-    """A script of another server that answers the same to every request."""
-    return lambda _fetch: Reply(fetched=Fetched(status, tuple(headers.items()), body))
 
 
 class AwayRegistry(Registry):
@@ -171,7 +133,7 @@ class World:
         self.telemetry = Telemetry(LogBook(str(self.folder / "telemetry.db")), self.now_ms)
         logs.register(registry, self.telemetry)
         count = self.metrics.gatherer.count
-        workers = add_rooms(Parts(registry, chance, outbox, CALLER, count=count))
+        workers = add_rooms(Parts(registry, chance, outbox, CALLER, count))
         self.store.commit(self.now_ms)
         self.dispatch = Dispatch(
             registry,

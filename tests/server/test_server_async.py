@@ -153,12 +153,10 @@ def test_what_cannot_be_delivered_is_refused(shop: Shop) -> None:
     with pytest.raises(ClientError) as refused:
         shop.functions.put_function_event_invoke_config(
             FunctionName="orders",
-            DestinationConfig={
-                "OnFailure": {"Destination": f"arn:aws:sns:{REGION}:{ACCOUNT}:told"}
-            },
+            DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::told"}},
         )
     assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
-    assert "this server has no service sns" in str(refused.value)
+    assert "this server has no service s3" in str(refused.value)
 
 
 def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:

@@ -130,3 +130,28 @@ def test_what_is_wrong_with_a_template_is_said(tmp_path: Path) -> None:
     path = write_template(tmp_path / "b", TEMPLATE.replace("BatchSize: 1", "BatchSize: 99999"))
     with pytest.raises(DeploymentFailed, match="Mapping"), template_up(path):
         pass
+
+
+def test_ctrl_c_while_a_server_starts(tmp_path: Path) -> None:
+    """Its thread ends with it: nothing keeps the program, and nobody else has the data."""
+    program = (
+        "from redrive.config import Config\n"
+        "from redrive.testing import inside\n"
+        "waits, wait = [], inside.wait\n"
+        "def interrupted(*args, **options):\n"
+        "    waits.append(1)\n"
+        "    if len(waits) == 1:\n"
+        "        raise KeyboardInterrupt\n"
+        "    return wait(*args, **options)\n"
+        "inside.wait = interrupted\n"
+        "try:\n"
+        f"    inside.Inside(Config(port=0, data={str(tmp_path)!r}))\n"
+        "except KeyboardInterrupt:\n"
+        "    inside.wait = wait\n"
+        f"    inside.Inside(Config(port=0, data={str(tmp_path)!r})).stop()\n"
+        "    print('interrupted')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout == "interrupted\n"

@@ -39,8 +39,13 @@ SPOKEN = (
     ("cloudwatch", "smithy-rpc-v2-cbor"),
     ("cloudwatch", "json"),
     ("cloudwatch", "query"),
+    ("events", "json"),
+    ("eventbridgev2", "smithy-rpc-v2-cbor"),
+    ("scheduler", "rest-json"),
+    ("pipes", "rest-json"),
+    ("sns", "query"),
 )
-ENDPOINT = Endpoint(("sqs", "lambda", "sts", "iam", "cloudwatch"))
+ENDPOINT = Endpoint(tuple(dict.fromkeys(service for service, _ in SPOKEN)))
 START = datetime(1970, 1, 1, tzinfo=UTC)
 BRIEF = settings(
     max_examples=3,

@@ -9,12 +9,14 @@ Filters, slices and `..` are not a part of it.
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]\s'"*]+)"""
-    r"""|\[(?P<index>\d+)\]"""
+    r"""|\[(?P<index>[0-9]{1,18})\]"""
     r"""|(?P<all>\.\*|\[\*\])"""
     r"""|\['(?P<single>[^']*)'\]"""
     r"""|\["(?P<double>[^"]*)"\]"""
@@ -75,6 +77,28 @@ def compile_path(text: str) -> JsonPath:
         steps.append(_step(match))
         at = match.end()
     return JsonPath(tuple(steps))
+
+
+def text_at(text: str, document: Any) -> str | None:
+    """Return what stands at a path as a text: a string as it is, else as JSON.
+
+    None: nothing is there, null, or something that is nested too deeply to be a text. Raises
+    PathError.
+    """
+    found = _compiled(text).find(document)
+    if found is MISSING or found is None:
+        return None
+    if isinstance(found, str):
+        return found
+    try:
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return None
+
+
+@lru_cache(1_024)
+def _compiled(text: str) -> JsonPath:
+    return compile_path(text)
 
 
 def _step(match: re.Match[str]) -> Step:

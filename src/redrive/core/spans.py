@@ -14,6 +14,10 @@ _SPAN = re.compile(f"{_COUNT}d)?{_COUNT}h)?{_COUNT}m(?!s))?{_COUNT}s)?{_COUNT}ms
 LAST_MS = Millis(253_402_300_799_999)
 """9999-12-31T23:59:59.999Z, the last instant that can be written."""
 
+CLOCK_LAST_MS = Millis(7_258_118_399_999)
+"""2199-12-31T23:59:59.999Z, the last that a clock may show: the numbers of rows, which begin with
+their instant (core/ids.py), have room up to the year 2248."""
+
 
 def parse_span(given: object) -> Millis:
     """Return a length of time: `6h`, `90m`, `1d12h`, `250ms`, or a whole number of seconds.

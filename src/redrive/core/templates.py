@@ -28,8 +28,16 @@ from typing import Any, NamedTuple
 
 from redrive.core.json_paths import MISSING, JsonPath, PathError, compile_path
 
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+# Numbers are looked at and not made: Python makes none of more than some thousand digits.
+_READER = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_refuse_constant)
 _NAME = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _NAME_OR_PATH = re.compile(r"<([A-Za-z0-9_.-]+|\$[^<>]*)>")
+_ESCAPE = re.compile(r"((?:\\u[0-9A-Fa-f]{4})+)|\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 Lookup = Callable[[str], Any]
@@ -81,12 +89,15 @@ class Template(NamedTuple):
                 pieces.append(part)
                 continue
             value = lookup(part.name) if part.path is None else part.path.find(document)
-            pieces.append(_shown(value, part.is_quoted, self.is_text))
+            try:
+                pieces.append(_shown(value, part.is_quoted, self.is_text))
+            except RecursionError:
+                raise RenderError(f"What <{part.name}> stands for is nested too deeply") from None
         filled = "".join(pieces)
         if not self.is_text:
             try:
-                json.loads(filled)
-            except (json.JSONDecodeError, RecursionError) as error:
+                _READER.decode(filled)
+            except (ValueError, RecursionError) as error:
                 raise RenderError(f"The filled template is no JSON: {error}") from error
         return filled
 
@@ -148,22 +159,31 @@ def _is_open(text: str, quoted: bool) -> bool:
 
 def _plain(text: str) -> str:
     """Show plainly what is escaped."""
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text)
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return _ESCAPES.get(found[2], found[2])
+    text: str = json.loads(f'"{found[1]}"')
+    # Half a pair is no character, and no target takes it.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _check(shown: str, is_text: bool) -> None:
     """Refuse what is neither JSON nor strings, one after another."""
     at, count = 0, 0
-    reader = json.JSONDecoder()
     while True:
         while at < len(shown) and shown[at] in " \t\r\n":
             at += 1
         if at == len(shown) and count:
             return
         try:
-            value, end = reader.raw_decode(shown, at)
+            value, end = _READER.raw_decode(shown, at)
         except json.JSONDecodeError as error:
             raise TemplateError(error.msg, shown, error.pos) from error
+        except ValueError as error:
+            raise TemplateError(str(error), shown, at) from error
         except RecursionError:
             raise TemplateError("It is nested too deeply", shown, at) from None
         if count and not (is_text and isinstance(value, str)):

@@ -189,15 +189,6 @@ class Count(Protocol):
         ...
 
 
-def uncounted(
-    place: tuple[str, str],
-    namespace: str,
-    name: str,
-    dimensions: Mapping[str, str] | tuple[tuple[str, str], ...],
-    value: float,
-    at_ms: int,
-    unit: str = "Count",
-    samples: float = 1,
-) -> None:
+def uncounted(*counted: Any, **named: Any) -> None:
     """Count nothing."""
-    del place, namespace, name, dimensions, value, at_ms, unit, samples
+    del counted, named

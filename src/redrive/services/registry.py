@@ -26,6 +26,17 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self._transact = store.transact
         self._operations: dict[tuple[str, str], Operation] = {}
+        self._rest: Callable[[], None] | None = None
+
+    def expect(self, rest: Callable[[], None]) -> None:
+        """Have further operations added at the first look for one that is not there."""
+        self._rest = rest
+
+    def complete(self) -> None:
+        """Have them added now, if they are not."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest()
 
     def add(self, service: str, operations: Mapping[str, Operation]) -> None:
         """Register a service's operations by AWS's names. A name may be given once."""
@@ -41,10 +52,13 @@ class Registry:
 
     def has(self, service: str, operation: str) -> bool:
         """Tell whether the operation exists here."""
+        if (service, operation) not in self._operations:
+            self.complete()
         return (service, operation) in self._operations
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield every (service, operation), in the order of registration."""
+        self.complete()
         return iter(self._operations)
 
     def operate(
@@ -56,6 +70,9 @@ class Registry:
         for ours.
         """
         work = self._operations.get((service, operation))
+        if work is None and self._rest is not None:
+            self.complete()
+            work = self._operations.get((service, operation))
         if work is None:
             raise ServiceError(
                 "UnknownOperationException",

@@ -38,6 +38,19 @@ def service_caller(service: str, account: str, region: str, source: str) -> Call
     return Caller(account, region, principal, principal, source=source)
 
 
+def role_caller(role: str, account: str, region: str) -> Caller:
+    """Return the Caller of what is asked as a role, by its ARN.
+
+    A role of another account is nobody's to pass on: then it is the account's root that asks. AWS
+    refuses such a role when it is named (iam:PassRole); here account numbers in templates are often
+    not one's own.
+    """
+    arn = parse_arn(role)
+    is_own = arn is not None and arn.account == account
+    principal = role if is_own else f"arn:aws:iam::{account}:root"
+    return Caller(account, region, principal, account)
+
+
 _KINDS: Mapping[tuple[str, str], tuple[str, str]] = {
     # (service, beginning of the resource) -> (service, operation)
     ("lambda", "function:"): ("lambda", "Invoke"),

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from redrive.core.spans import LAST_MS, parse_instant, parse_span
+from redrive.core.spans import CLOCK_LAST_MS, parse_instant, parse_span
 from redrive.core.time import NEVER, Millis, iso
 from redrive.runtime.reactor import LogChunk
 from redrive.services.dispatch import Dispatch
@@ -213,8 +213,8 @@ class ManualTime:
             raise ValueError(_USAGE)
         if until_ms < now_ms:
             raise ValueError(f"{iso(until_ms)} has passed: the clock shows {iso(now_ms)}")
-        if until_ms > LAST_MS:
-            raise ValueError("the clock ends with the year 9999")
+        if until_ms > CLOCK_LAST_MS:
+            raise ValueError("the clock ends with the year 2199")
         return until_ms
 
     def _tell(self, advance: Advance, why: str | None, answer: Answer) -> None:

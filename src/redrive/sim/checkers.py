@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from redrive.core.effects import Run
-from redrive.sim.evidence import Attempt, Audit, Violation, name_in
+from redrive.sim.evidence import Attempt, Audit, Violation, born_ms, name_in
 from redrive.sim.workload import Request, is_dead
 
 
@@ -273,7 +273,9 @@ class AcknowledgedWrites(Checker):
             ids = [sent["MessageId"] for sent in attempt.result.get("Successful", ())]
         else:
             return
-        self._untouched.update(identity for identity in ids if identity not in self._queue)
+        # A duplicate may be one of a message that was moved here and is gone, unseen.
+        new = (i for i in ids if i not in self._queue and born_ms(i) >= attempt.now_ms)
+        self._untouched.update(new)
         self._queue.update(dict.fromkeys(ids, name_in(attempt.params)))
 
     def _release(self, is_released: Callable[[str], bool]) -> None:
@@ -289,7 +291,7 @@ class AcknowledgedWrites(Checker):
         for identity, body in list(self._fresh.items()):
             if identity in stored:
                 continue
-            age_ms = audit.now_ms - (int(identity.replace("-", "")[:12], 16))
+            age_ms = audit.now_ms - born_ms(identity)
             if age_ms < 60_000:
                 raise self.fail(f"{body} was acknowledged and is gone")
             del self._fresh[identity]

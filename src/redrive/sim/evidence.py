@@ -103,6 +103,11 @@ _AS_CLIENTS = {"ReceiveRecords": "ReceiveMessage"}
 """What a mapping's poller asks for in a way of its own, by the name under which it is judged."""
 
 
+def born_ms(identity: str) -> int:
+    """Return the instant in a MessageId, a UUIDv7: an older one answers a duplicate."""
+    return int(identity[:8] + identity[9:13], 16)
+
+
 def plain(result: Result) -> Mapping[str, Any]:
     """Return a result as the wire would: ready JSON fragments become values, records messages."""
     if "Records" in result:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from redrive.sim.checkers import Checker, deliveries
-from redrive.sim.evidence import Attempt, Audit, name_in
+from redrive.sim.evidence import Attempt, Audit, born_ms, name_in
 
 _WINDOW_MS = 300_000
 _FIRST = 10**19  # what a shown number has more than the stored one
@@ -25,11 +25,6 @@ def _sends(attempt: Attempt) -> Iterator[tuple[Mapping[str, Any], Mapping[str, A
         entries = {entry["Id"]: entry for entry in attempt.params["Entries"]}
         for sent in attempt.result.get("Successful", ()):
             yield entries[sent["Id"]], sent
-
-
-def _born_ms(identity: str) -> int:
-    """Return the instant in a MessageId, a UUIDv7."""
-    return int(identity[:8] + identity[9:13], 16)
 
 
 class _Delivered(NamedTuple):
@@ -58,7 +53,7 @@ class GroupOrder(Checker):
     def commit(self, attempt: Attempt) -> None:
         """Keep what was received, and watch the numbers that are given."""
         for _entry, sent in _sends(attempt):
-            if sent["MessageId"] in self._ids or _born_ms(sent["MessageId"]) < attempt.now_ms:
+            if sent["MessageId"] in self._ids or born_ms(sent["MessageId"]) < attempt.now_ms:
                 continue  # a duplicate, perhaps of one that was moved and gone unseen
             self._ids.add(sent["MessageId"])
             number = int(sent["SequenceNumber"])

@@ -30,7 +30,14 @@ class Inside:
         )
         self._thread.shutdown(wait=False)  # it takes no other work
         either: list[Future[Any]] = [began, self._ended]
-        wait(either, return_when=FIRST_COMPLETED)
+        has_waited = False
+        try:
+            wait(either, return_when=FIRST_COMPLETED)
+            has_waited = True
+        finally:
+            if not has_waited:  # Ctrl-C meanwhile: a thread that goes on would keep the program
+                began.add_done_callback(lambda told: told.result()[1]())
+                wait([self._ended], END_S_MAX)
         if not began.done():
             code = self._ended.result()
             raise AssertionError(f"the server ended with {code} before it listened")

@@ -121,18 +121,29 @@ _SQS_QUERY = Query(
     versions=frozenset({"2008-01-01", "2009-02-01", "2011-10-01"}),
 )
 
+_QUERY_COMMON = {
+    "ExpiredTokenException": "ExpiredToken",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+}
+"""What AWS's framework says in Query, for services whose clients still look for it."""
+
 OVERLAYS: Mapping[str, Overlay] = {
-    "cloudwatch": Overlay(signing_name="monitoring", error_namespace="com.amazonaws.cloudwatch#"),
+    # AWS: CloudWatch API reference, "Common Errors": ValidationError, whatever the protocol.
+    "cloudwatch": Overlay(
+        validation_code="ValidationError",
+        query_codes=_QUERY_COMMON,
+        signing_name="monitoring",
+        error_namespace="com.amazonaws.cloudwatch#",
+    ),
     "sqs": Overlay(
         validation="required",
         query_codes={
             **{name: f"AWS.SimpleQueueService.{name}" for name in _SQS_PREFIXED},
             "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
             "QueueNameExists": "QueueAlreadyExists",
-            "ExpiredTokenException": "ExpiredToken",
-            "InvalidSignatureException": "SignatureDoesNotMatch",
-            "MissingAuthenticationTokenException": "MissingAuthenticationToken",
-            "UnrecognizedClientException": "InvalidClientTokenId",
+            **_QUERY_COMMON,
         },
         statuses={
             "InvalidAddress": 404,

@@ -4,7 +4,8 @@
     Smithy-Protocol: rpc-v2-cbor         cbor     /service/<prefix>/operation/<Operation>
     Action=<Operation> (form or query)   query    the service whose resource the path names, else
                                                   the scope's, else the one that has it
-    method + path                        rest     the scope's service, else the one that matches
+    method + path                        rest     the scope's service, else that of the ARN in the
+                                                  path, else the one that matches
 
 A service is served over all protocols that its model lists and we speak; the request chooses.
 
@@ -31,6 +32,7 @@ from redrive.wire.overlays import overlay_of
 _ACTION = re.compile(rb"(?:^|&)Action=([^&]*)")
 _VERSION = re.compile(rb"(?:^|&)Version=([^&]*)")
 _RPC = re.compile(r"/service/(?:[^/]*\.)?([^/.]+)/operation/([^/.]+)")
+_ARN = re.compile(r"/arn(?::|%3A)aws[a-z-]*(?::|%3A)([a-z0-9-]+)(?=:|%3A)", re.IGNORECASE)
 _CBOR = "smithy-rpc-v2-cbor"
 _LABEL = re.compile(r"\{([A-Za-z0-9_]+)(\+?)\}")
 
@@ -181,7 +183,7 @@ class Router:
         protocol = "rest-json"
         known: str | None = None
         home = self._addressed(request, signed_for)
-        for service in self._likely(signed_for) if home is None else ():
+        for service in self._likely(signed_for or _named(path)) if home is None else ():
             model = self.model(service)
             if "rest-json" in model.protocols:
                 found = self._match(service, request.method, path, query)
@@ -238,6 +240,12 @@ class Router:
 def _bare(path: str) -> str:
     """Drop a last slash: clients of earlier models end some paths with one, and AWS takes both."""
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
+
+
+def _named(path: str) -> str:
+    """Return the service of the ARN that a path holds: several have /tags/{arn}."""
+    found = _ARN.search(path)
+    return "" if found is None else found[1]
 
 
 def _fields_or_none(query: str) -> list[tuple[str, str]]:

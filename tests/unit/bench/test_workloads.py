@@ -146,6 +146,14 @@ def run_of_everything() -> dict[str, Any]:
                 "peak_mb": 400,
             }
         },
+        "patterns 1000": {
+            "redrive": {
+                "per_second": 60_000,
+                "matching": 0.6,
+                "strangers_per_second": 300_000,
+                "build_s": 0.2,
+            }
+        },
         "invoke": {
             "redrive": loop(1, latency_ms={"invoke": {"p50": 0.35, "p99": 0.9}}),
             "bare": loop(9, latency_ms={"invoke": {"p50": 0.1, "p99": 0.2}}),

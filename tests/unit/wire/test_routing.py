@@ -231,3 +231,31 @@ def test_models_of_our_own_are_served(tmp_path: Path, as_directory: bool) -> Non
     with pytest.raises(Fault) as caught:
         endpoint.read(Request("POST", "/", headers, b"{}"))
     assert caught.value.error.code == "ValidationException"
+
+
+_TAGGED = {
+    "scheduler": "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/g",
+    "pipes": "arn:aws:pipes:eu-west-1:123456789012:pipe/p",
+}
+
+
+@pytest.mark.parametrize("service", _TAGGED)
+@pytest.mark.parametrize("manner", ["signed", "presigned", "escaped", "plain"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_tags_of_services_that_share_a_path(service: str, manner: str, method: str) -> None:
+    """/tags/{arn} is the scope's service's; without a signature, that of the ARN."""
+    endpoint = Endpoint(("sqs", "lambda", "scheduler", "pipes"))
+    arn = _TAGGED[service]
+    escaped = arn.replace("/", "%2F")
+    target = f"/tags/{escaped if manner == 'plain' else escaped.replace(':', '%3A')}"
+    fields = ["TagKeys=a", "tagKeys=a"] if method == "DELETE" else []
+    if manner == "presigned":
+        fields.append(f"X-Amz-Credential=a%2F20260101%2Feu-west-1%2F{service}%2Faws4_request")
+    tags: Any = [{"Key": "a", "Value": "b"}] if service == "scheduler" else {"a": "b"}
+    body = orjson.dumps({"Tags": tags, "tags": tags}) if method == "POST" else b""
+    headers = signed(service) if manner == "signed" else {}
+    target += f"?{'&'.join(fields)}" if fields else ""
+    read = endpoint.read(Request(method, target, headers, body))
+    names = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+    assert (read.service, read.operation) == (service, names[method])
+    assert arn in read.params.values()

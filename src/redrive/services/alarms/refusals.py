@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redrive.core.errors import ServiceError
+from redrive.services import labels
 
 
 def invalid(message: str) -> ServiceError:
@@ -12,7 +13,7 @@ def invalid(message: str) -> ServiceError:
 
 def unsupported(what: str, why: str) -> ServiceError:
     """Return the error for what CloudWatch has and this server has not."""
-    return invalid(f"{what} is not supported by this server. {why}")
+    return invalid(labels.unsupported(what, why))
 
 
 def bad_token() -> ServiceError:

@@ -24,8 +24,6 @@ LISTED_MAX = 5
 RECENT_MAX, EVALUATED_MAX = 60, 30
 """Datapoints in StateReasonData, so that it stays below its 4,000 characters."""
 
-REASON_MAX = 1_023
-
 
 def double(value: float) -> str:
     """Return a number as Java writes a double: 5.0, 1.0E7, 1.0E-4."""

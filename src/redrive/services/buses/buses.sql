@@ -68,10 +68,6 @@ WHERE account = :account AND region = :region AND name > :after
     AND substr(name, 1, length(:prefix)) = :prefix
 ORDER BY name LIMIT :limit;
 
--- name: count_buses
--- Count the buses of an account and region.
-SELECT count(*) FROM buses WHERE account = :account AND region = :region AND name <> 'default';
-
 -- name: set_bus
 -- Create a bus, or replace what is set of it.
 INSERT INTO buses (

@@ -20,6 +20,13 @@ ENTRIES_BYTES_MAX = 1_048_576
 TIME_BYTES = 14
 """AWS: EventBridge User Guide, "Calculating PutEvents event entry size"."""
 
+DEPTH_MAX = 200
+"""Objects and arrays of a detail within each other: what is JSON up to here is JSON wherever an
+event is wrapped. AWS says no number."""
+
+_TIME_MIN_MS, _TIME_MAX_MS = -62_135_596_800_000, 253_402_300_799_999
+"""The years from 1 to 9999."""
+
 Entry = Mapping[str, Any]
 
 
@@ -58,9 +65,11 @@ def make_event(
         detail = orjson.loads(entry["Detail"])
     except orjson.JSONDecodeError:
         detail = None
-    if not isinstance(detail, dict):
+    if not isinstance(detail, dict) or _is_too_deep(entry["Detail"], detail):
         return Refused("MalformedDetail", "Detail is malformed.")
     at_ms = entry.get("Time")
+    if at_ms is not None and not _TIME_MIN_MS <= at_ms <= _TIME_MAX_MS:
+        return _argument("Time", "It must be in the years 1 to 9999.")
     return {
         "version": "0",
         "id": event_id,
@@ -75,8 +84,23 @@ def make_event(
 
 
 def event_time(at_ms: int) -> str:
-    """Return an instant as events say it: whole seconds."""
-    return iso(at_ms)[:19] + "Z"
+    """Return an instant as events say it: whole seconds, a year of four digits."""
+    return iso(at_ms)[:-5].zfill(19) + "Z"
+
+
+def _is_too_deep(text: str, value: Any) -> bool:
+    if text.count("{") + text.count("[") <= DEPTH_MAX:  # which is nearly always so
+        return False
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEPTH_MAX:
+            return True
+        inner = [
+            child for each in level for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        level = [child for child in inner if isinstance(child, dict | list)]
+    return False
 
 
 def _argument(name: str, reason: str) -> Refused:

@@ -23,6 +23,8 @@ TIMEOUT_MS = 5_000
 TOKEN_BYTES_MAX = 65_536
 TOKEN_S = 3_600
 """How long a token is taken for good whose server does not say; a 401 renews it earlier."""
+_TOKEN_S_MAX = 10**9
+"""Some decades: a server may say any number."""
 TOKEN_MARGIN_MS = 10_000
 """So much earlier a token is renewed: a request must not carry one that ends on its way."""
 
@@ -191,7 +193,7 @@ def token_of(fetched: Fetched, now_ms: int) -> Token:
         lasts_s = int(lasts_s[:9])
     if isinstance(lasts_s, bool) or not isinstance(lasts_s, int | float) or lasts_s <= 0:
         lasts_s = TOKEN_S
-    lasts_ms = int(lasts_s * 1_000)
+    lasts_ms = int(min(lasts_s, _TOKEN_S_MAX) * 1_000)
     margin_ms = min(TOKEN_MARGIN_MS, lasts_ms // 2)
     kind = str(told.get("token_type"))
     is_named = "token_type" in told and kind.isalpha() and kind.lower() != "bearer"

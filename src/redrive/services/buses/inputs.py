@@ -22,9 +22,6 @@ from redrive.core.time import iso
 from redrive.services.buses.model import Event
 from redrive.services.buses.refusals import invalid
 
-PATHS_MAX = 100
-"""AWS: API_InputTransformer, "InputPathsMap"."""
-
 WELL_KNOWN = frozenset(
     {
         "aws.events.rule-arn",

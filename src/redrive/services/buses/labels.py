@@ -5,18 +5,10 @@ refused; never ignored. docs/compat is generated from LABELS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from redrive.services.buses.refusals import invalid
-
-
-class Label(NamedTuple):
-    """One member, what is done with it, and why in one sentence."""
-
-    member: str
-    treatment: Literal["kept", "refused"]
-    sentence: str
-
+from redrive.services.labels import Label, refused, unsupported
 
 LABELS = (
     Label("KmsKeyIdentifier", "kept", "Shown; events are stored as they are."),
@@ -54,11 +46,11 @@ LABELS = (
     Label("AppSyncParameters", "refused", "AppSync APIs are no targets here."),
 )
 
-_REFUSED = {label.member: label.sentence for label in LABELS if label.treatment == "refused"}
+_REFUSED = refused(LABELS)
 
 
 def refuse_unsupported(given: Mapping[str, Any]) -> None:
     """Refuse members that are not acted on; empty values pass, as tools send them for "none"."""
     for member, sentence in _REFUSED.items():
         if given.get(member):
-            raise invalid(f"{member} is not supported by this server. {sentence}")
+            raise invalid(unsupported(member, sentence))

@@ -4,16 +4,7 @@ ignored. docs/compat shows them.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-
-class Label(NamedTuple):
-    """One member, what is done with it, and why in one sentence."""
-
-    member: str
-    treatment: Literal["kept", "refused"]
-    sentence: str
-
+from redrive.services.labels import Label
 
 LABELS = (
     Label("EncryptionConfiguration", "kept", "Shown; events are stored as all else is."),

@@ -98,11 +98,12 @@ def _bury(
 ) -> str:
     """Owe a call that was given up to its dead-letter queue; return the queue's ARN.
 
-    Whoever asked for the call asks for this one, and it is retried as EventBridge retries. Dead
+    Whoever asked for the call asks for this one, and it is retried as often as EventBridge retries.
+    It does not grow too old: nothing would be left of it, if this server was down for a day. Dead
     letters of a lane keep its order.
     """
     delivery = attempt.delivery
-    assert over.failure is not None and EVENTS_RETRY.age_ms_max is not None
+    assert over.failure is not None
     letter = letter_of(dead_letter)
     params = burial(letter, over.failure, over.condition, retries, attempt.request_id)
     caller = Caller(
@@ -121,8 +122,8 @@ def _bury(
         source=delivery.source,
         lane=None if delivery.lane is None else f"dead {delivery.lane}",
         due_ms=now_ms,
-        deadline_ms=now_ms + EVENTS_RETRY.age_ms_max,
-        retry=rules.retry_text(EVENTS_RETRY),
+        deadline_ms=None,
+        retry=rules.retry_text(EVENTS_RETRY._replace(age_ms_max=None)),
         dead_letter=None,
         buried_from=delivery.target,
     )

@@ -7,20 +7,13 @@ fails a test, so that a new botocore cannot bring an option that nobody has look
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from redrive.core.errors import ServiceError
 from redrive.services.functions.refusals import constraint, invalid
+from redrive.services.labels import Label, refused, unsupported
 
 Params = Mapping[str, Any]
-
-
-class Label(NamedTuple):
-    """One member, what is done with it, and why in one sentence."""
-
-    member: str
-    treatment: Literal["kept", "refused"]
-    sentence: str
 
 
 LABELS = (
@@ -96,6 +89,7 @@ _KEPT_MEMBERS = (
     "KMSKeyArn",
     "SnapStart",
 )
+_REFUSED = refused(LABELS)
 # Values that ask for what happens anyway.
 _HARMLESS = {"S3ObjectStorageMode": "COPY"}
 # Refused in AWS's own words, below.
@@ -121,17 +115,16 @@ def refuse_unsupported(params: Params) -> None:
 
     Empty values pass: Terraform and SAM send them for "none".
     """
-    for label in LABELS:
-        value = params.get(label.member)
+    for member, sentence in _REFUSED.items():
+        value = params.get(member)
         if (
-            label.treatment == "kept"
-            or not value
-            or label.member in _OWN_WORDS
-            or _HARMLESS.get(label.member) == value
+            not value
+            or member in _OWN_WORDS
+            or _HARMLESS.get(member) == value
             or (isinstance(value, Mapping) and not any(value.values()))
         ):
             continue
-        raise invalid(f"{label.member} is not supported by this server. {label.sentence}")
+        raise invalid(unsupported(member, sentence))
     _refuse_strangers(params)
     architectures = params.get("Architectures")
     if architectures is not None and architectures not in (["x86_64"], ["arm64"]):

@@ -1,4 +1,4 @@
-"""What operations of EventBridge, Scheduler, Pipes and SNS are about, as ARNs. Pure.
+"""What operations of EventBridge, Scheduler, Pipes, SNS and CloudWatch are about, as ARNs. Pure.
 
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 EventBridge" and of the others.
@@ -82,10 +82,39 @@ def _of_sns(operation: str, params: Params, caller: Caller) -> str:
     return "*"
 
 
-OF_SERVICES: Mapping[str, Callable[[str, Params, Caller], str]] = {
+_OF_ALARMS = frozenset(
+    {
+        "DeleteAlarms",
+        "DescribeAlarmContributors",
+        "DescribeAlarmHistory",
+        "DescribeAlarms",
+        "DisableAlarmActions",
+        "EnableAlarmActions",
+        "PutMetricAlarm",
+        "SetAlarmState",
+    }
+)
+"""PutCompositeAlarm needs a permission for all alarms. AWS: API_PutCompositeAlarm."""
+
+
+def _of_cloudwatch(operation: str, params: Params, caller: Caller) -> str | list[str]:
+    """Dashboards belong to no region. Without a name it is about all alarms."""
+    if "ResourceARN" in params:
+        return str(params["ResourceARN"])
+    if operation in _OF_ALARMS:
+        beginning = f"arn:aws:cloudwatch:{caller.region}:{caller.account}:alarm:"
+        names = params.get("AlarmNames") or [params.get("AlarmName") or "*"]
+        return [f"{beginning}{name}" for name in names]
+    names = params.get("DashboardNames") or [params.get("DashboardName")]
+    found = [name for name in names if isinstance(name, str)]
+    return [f"arn:aws:cloudwatch::{caller.account}:dashboard/{name}" for name in found] or "*"
+
+
+OF_SERVICES: Mapping[str, Callable[[str, Params, Caller], str | list[str]]] = {
+    "cloudwatch": _of_cloudwatch,
     "events": _of_events,
     "scheduler": _of_scheduler,
     "pipes": _of_pipes,
     "sns": _of_sns,
 }
-"""(operation, params, caller) -> the ARN of what it is about, or *."""
+"""(operation, params, caller) -> the ARN of what it is about, several ARNs, or *."""

@@ -151,9 +151,12 @@ def check_caller(
     if asked in _FREE or asked in _JUDGED_THERE or (is_sqs and operation not in _WITHOUT_QUEUE):
         return
     action = f"{service}:{_ACTIONS.get(operation, operation)}"
-    resource = resource_of(service, operation, params, caller, path)
-    why = refusal(caller, action, resource, owner=caller.account, policy=None, now_ms=now_ms)
-    if why is None:
+    resources = resource_of(service, operation, params, caller, path)
+    for resource in [resources] if isinstance(resources, str) else resources:
+        why = refusal(caller, action, resource, owner=caller.account, policy=None, now_ms=now_ms)
+        if why is not None:
+            break
+    else:
         return
     if is_sqs:  # it tells actions in lower case
         why, action = why.replace(action, action.lower()), action.lower()
@@ -167,8 +170,10 @@ def check_caller(
 
 def resource_of(
     service: str, operation: str, params: Params, caller: Caller, path: str = "/"
-) -> str:
-    """Return the ARN of what an operation is about, or * when that is no single resource."""
+) -> str | list[str]:
+    """Return the ARN of what an operation is about, those of all that it names, or * when that is
+    no resource of its own.
+    """
     account, region = caller.account, caller.region
     if service == "iam":
         return _resource_of_iam(params, account, path)

@@ -32,11 +32,18 @@ Value = float | Line | list[Line]
 INSTANTS_MAX = 200_000
 
 
+VALUES_MAX = 5_000_000
+"""Some two seconds of work, in which nothing else is done."""
+
+
 class Budget:
-    """How many instants FILL and TIME_SERIES may still make in one request."""
+    """How many instants FILL and TIME_SERIES may still make in one request, and how many values all
+    operators and functions may still take.
+    """
 
     def __init__(self) -> None:
         self.left = INSTANTS_MAX
+        self.values_left = VALUES_MAX
 
 
 class Scope(NamedTuple):
@@ -59,9 +66,23 @@ class Scope(NamedTuple):
             )
         return [self.start_ms + k * period_ms for k in range(count)]
 
+    def spend(self, value: Value) -> Value:
+        """Return a value that is about to be worked on."""
+        for line in value if isinstance(value, list) else (value,):
+            self.budget.values_left -= len(line.values) if isinstance(line, Line) else 1
+        if self.budget.values_left < 0:
+            raise refuse(
+                self.expression, f"The request would reckon with more than {VALUES_MAX} values"
+            )
+        return value
+
 
 def evaluate(tree: Tree, scope: Scope) -> Value:
     """Return what a tree comes to. Raises ServiceError (ValidationError)."""
+    return scope.spend(_evaluate(tree, scope))
+
+
+def _evaluate(tree: Tree, scope: Scope) -> Value:
     if isinstance(tree, Number):
         return tree.value
     if isinstance(tree, Text):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from redrive.core.effects import Caller
+from redrive.services.targets import role_caller
 
 STATES = {
     "Creating": "CREATING",
@@ -61,7 +62,7 @@ class Pipe(NamedTuple):
     @property
     def caller(self) -> Caller:
         """As whom the pipe asks: its role. AWS: "Amazon EventBridge Pipes permissions"."""
-        return Caller(self.account, self.region, self.given["RoleArn"], self.account)
+        return role_caller(self.given["RoleArn"], self.account, self.region)
 
 
 def pipe_arn(region: str, account: str, name: str) -> str:

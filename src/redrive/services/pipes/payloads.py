@@ -22,6 +22,7 @@ from redrive.core.effects import Params, Result
 from redrive.services.pipes.templates import dynamic
 
 _ENTRIES_MAX = 10
+_INSTANT_DIGITS = 15  # of milliseconds since 1970: the year 33658
 _BATCH_BYTES_MAX = 262_144  # below what queues, topics and buses take in one request
 
 
@@ -135,7 +136,8 @@ def _log(arn: Arn, sent: Sequence[Sent], own: Mapping[str, Any], now_ms: int) ->
     lines = []
     for one in sent:
         text = dynamic(own.get("Timestamp"), one.event)
-        at_ms = int(text) if text is not None and text.isdigit() else now_ms
+        is_instant = text is not None and text.isdecimal() and len(text) <= _INSTANT_DIGITS
+        at_ms = int(text) if text is not None and is_instant else now_ms
         lines.append({"timestamp": at_ms, "message": one.text})
     return {
         "logGroupName": arn.resource.removeprefix("log-group:").removesuffix(":*"),
@@ -203,7 +205,7 @@ def reported(result: Result, ids: Sequence[str]) -> set[int] | None:
     found: set[int] = set()
     for item in failures:
         name = item.get("itemIdentifier") if isinstance(item, dict) else None
-        if name not in places:
+        if not isinstance(name, str) or name not in places:
             return None
         found.add(places[name])
     return found

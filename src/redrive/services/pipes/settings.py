@@ -145,9 +145,17 @@ def _check_target(target: Arn, parameters: Mapping[str, Any], offers: Offers) ->
     if target.service == "logs" and not own.get("LogStreamName"):
         raise invalid("LogStreamName is required for a target that is a log group.")
     for name, value in own.items():
-        problem = path_problem(value) if isinstance(value, str) and value[:1] == "$" else None
-        if problem is not None:
-            raise invalid(f"{name} is not valid: {problem}")
+        for text in _texts(value):
+            problem = path_problem(text) if text[:1] == "$" else None
+            if problem is not None:
+                raise invalid(f"{name} is not valid: {problem}")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a parameter: its own, those of a list, the values of a mapping."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [each for each in (value if isinstance(value, list) else [value]) if type(each) is str]
 
 
 def _check_template(template: str | None, member: str) -> None:

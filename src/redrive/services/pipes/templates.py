@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from redrive.core.json_paths import MISSING, JsonPath, PathError, compile_path
+from redrive.core.json_paths import MISSING, PathError, compile_path, text_at
 from redrive.core.templates import (
     RenderError,
     Template,
@@ -62,7 +62,7 @@ def template_problem(text: str) -> str | None:
 def path_problem(text: str) -> str | None:
     """Return what is wrong with a dynamic parameter, or None; one without $ is a constant."""
     try:
-        _compiled_path(text)
+        compile_path(text)
     except PathError as error:
         return str(error)
     return None
@@ -74,19 +74,21 @@ def fill(text: str | None, event: Any, facts: Facts) -> str:
     Raises RenderError.
     """
     if not text:
-        return orjson.dumps(event).decode()
+        try:
+            return orjson.dumps(event).decode()
+        except orjson.JSONEncodeError as error:
+            raise RenderError(f"The event cannot be written as JSON: {error}") from None
     template = _compiled(text)
     return template.render(lambda name: facts.find(name, event), _open(event))
 
 
 def dynamic(value: str | None, event: Any) -> str | None:
-    """Return a parameter's text: what stands at its path when it is one. None: nothing is there."""
+    """Return a parameter's text: what stands at its path when it is one. None: nothing is there, or
+    something that is nested too deeply to be a text.
+    """
     if value is None or not value.startswith("$"):
         return value
-    found = _compiled_path(value).find(_open(event))
-    if found is MISSING or found is None:
-        return None
-    return found if isinstance(found, str) else orjson.dumps(found).decode()
+    return text_at(value, _open(event))
 
 
 def _open(event: Any) -> Any:
@@ -103,11 +105,6 @@ def _open(event: Any) -> Any:
 @lru_cache(256)
 def _compiled(text: str) -> Template:
     return compile_template(text, (), well_known=RESERVED, with_paths=True)
-
-
-@lru_cache(256)
-def _compiled_path(text: str) -> JsonPath:
-    return compile_path(text)
 
 
 __all__ = ["Facts", "RenderError", "dynamic", "fill", "path_problem", "template_problem"]

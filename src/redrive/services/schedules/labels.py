@@ -7,18 +7,10 @@ fails a test.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from redrive.services.labels import Label, refused, unsupported
 from redrive.services.schedules.refusals import invalid
-
-
-class Label(NamedTuple):
-    """One member, what is done with it, and why in one sentence."""
-
-    member: str
-    treatment: Literal["kept", "refused"]
-    sentence: str
-
 
 LABELS = (
     Label("KmsKeyArn", "kept", "Shown; schedules are stored unencrypted."),
@@ -65,9 +57,11 @@ HONOURED = frozenset(
     ]
 )
 
+_REFUSED = refused(LABELS)
+
 
 def refuse_unsupported(target: Mapping[str, Any]) -> None:
     """Refuse the members of a target that nothing here could honour."""
-    for label in LABELS:
-        if label.treatment == "refused" and target.get(label.member) is not None:
-            raise invalid(f"{label.member} is not supported by this server. {label.sentence}")
+    for member, sentence in _REFUSED.items():
+        if target.get(member) is not None:
+            raise invalid(unsupported(member, sentence))

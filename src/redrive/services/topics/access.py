@@ -14,6 +14,7 @@ from redrive.core.access import refusal
 from redrive.core.arn import Arn
 from redrive.core.effects import Context
 from redrive.core.policies import Policy, compile_policy
+from redrive.services.topics.attributes import default_policy
 from redrive.services.topics.model import Topic
 from redrive.services.topics.refusals import not_authorised
 
@@ -35,6 +36,11 @@ SHARED = frozenset(
 """What a policy may allow to another account. AWS: Service Authorization Reference, "Actions
 defined by Amazon SNS": those about a topic."""
 
+ALARMS = "cloudwatch.amazonaws.com"
+"""Says whose its alarms are by aws:SourceOwner, for which the policy asks that a topic begins with:
+topics need no other one for the alarms of their account. AWS: SNS Developer Guide, "Example cases
+for Amazon SNS access control"."""
+
 _POLICIES_KEPT_MAX = 256
 
 
@@ -47,6 +53,10 @@ def check_access(topic: Topic | None, arn: Arn, context: Context, action: str) -
     told = f"SNS:{action}"
     is_shared = caller.account == arn.account or action in SHARED
     policy = _policy(topic.attributes) if topic is not None and is_shared else None
+    if caller.principal == ALARMS and caller.session is not None and topic is not None:
+        owner = {**caller.session.facts, "aws:sourceowner": caller.account}
+        caller = caller._replace(session=caller.session._replace(facts=owner))
+        policy = policy or compile_policy(default_policy(topic))
     why = refusal(caller, told, str(arn), owner=arn.account, policy=policy, now_ms=context.now_ms)
     if why is not None:
         raise not_authorised(

@@ -6,6 +6,7 @@ AWS: API_CreateTopic, API_SetTopicAttributes, API_GetTopicAttributes; texts as c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ LARGE_PROTOCOLS = ("sqs", "lambda", "firehose")
 
 POLICY_BYTES_MAX = 30_720
 DISPLAY_NAME_LENGTH_MAX = 100
+_RATE = re.compile(r"[0-9]{1,2}|100")
 _FLAGS = ("true", "false")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "FifoTopic": _FLAGS,
@@ -125,7 +127,7 @@ def check_value(name: str, value: str, *, is_fifo: bool, arn: str) -> str:
         return _size(value)
     if name == "DisplayName" and len(value) > DISPLAY_NAME_LENGTH_MAX:
         raise invalid("DisplayName: must be at most 100 characters long")  # [G]
-    if name.endswith("SampleRate") and not (value.isdigit() and int(value[:4]) <= 100):
+    if name.endswith("SampleRate") and _RATE.fullmatch(value) is None:
         raise invalid(f"{name}: must be an integer from 0 to 100")  # [G]
     if name == "Policy":
         return _policy(value, arn) if value else ""

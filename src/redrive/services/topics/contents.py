@@ -121,6 +121,9 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("a name is given twice")
+    for value in made.values():
+        if isinstance(value, str):
+            value.encode()  # half of a surrogate pair is no text: that raises a ValueError
     return made
 
 

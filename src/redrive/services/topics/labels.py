@@ -5,16 +5,7 @@ docs/compat is generated from LABELS and UNOFFERED.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-
-class Label(NamedTuple):
-    """One attribute or member, what is done with it, and why in one sentence."""
-
-    member: str
-    treatment: Literal["kept", "refused"]
-    sentence: str
-
+from redrive.services.labels import Label
 
 LABELS = (
     Label("KmsMasterKeyId", "kept", "Shown; what is owed to subscribers is stored unencrypted."),

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 DEPTH_MAX = 100
+NUMBER_LENGTH_MAX = 1_000
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
@@ -86,7 +87,7 @@ def _scalar(text: str, at: int) -> Token:
         return Token("text", value, at + 1, end)
     number = _NUMBER.match(text, at)
     if number is not None:
-        return Token("number", json.loads(number[0]), number.end(), number.end())
+        return Token("number", _number(text, number), number.end(), number.end())
     word = _WORD.match(text, at)
     if word is not None and word[0] in _WORDS:
         return Token("word", _WORDS[word[0]], word.end(), word.end())
@@ -95,6 +96,16 @@ def _scalar(text: str, at: int) -> Token:
     if not sign:
         fail(text, "Unexpected end-of-input", at)
     fail(text, f"{_unexpected(sign)}: expected a valid value {_EXPECTED}", at)
+
+
+def _number(text: str, found: re.Match[str]) -> int | float:
+    """AWS: Jackson's own limit is 1,000 digits."""
+    if len(found[0]) > NUMBER_LENGTH_MAX:
+        length = len(found[0])
+        reason = f"Number value length ({length}) exceeds the maximum allowed"
+        fail(text, f"{reason} ({NUMBER_LENGTH_MAX})", found.end())
+    value: int | float = json.loads(found[0])
+    return value
 
 
 def _string(text: str, at: int) -> tuple[int, str]:

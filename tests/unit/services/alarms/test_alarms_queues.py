@@ -6,7 +6,8 @@ import json
 
 import pytest
 from alarms_rig import AGE, arn, history, mail, minute, put_on_queue, shown, state, topic
-from events_world import ACCOUNT, REGION, T0, World, failing
+from events_world import ACCOUNT, REGION, T0, World
+from stand_ins import failing
 
 from redrive.core.time import HOUR_MS
 from redrive.services.alarms.model import AlarmRow

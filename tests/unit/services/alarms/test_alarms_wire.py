@@ -6,67 +6,24 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.awsrequest
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
 from alarms_rig import arn, minute, put_on_queue
 from events_world import T0, World
+from sdk import SESSION, Sdk, carried_by, wired
 
-from redrive.core.errors import ServiceError
 from redrive.services.alarms.operations.unoffered import OPERATIONS
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request, Response
 
-ENDPOINT = Endpoint(("cloudwatch",))
 PROTOCOLS = ("smithy-rpc-v2-cbor", "json", "query")
-MODEL = botocore.session.Session().get_service_model("cloudwatch")
-SCOPE = "000000000000/20270115/us-east-1/monitoring/aws4_request"
+MODEL = SESSION.get_service_model("cloudwatch")
 BODY = json.dumps({"widgets": [{"type": "text", "properties": {"markdown": "dead letters"}}]})
 
 
-class Client:
-    """botocore's serializer and parser of one protocol, around a world."""
+class Client(Sdk):
+    """botocore in one protocol, around a world."""
 
     def __init__(self, world: World, protocol: str) -> None:
+        super().__init__("cloudwatch", wired("cloudwatch", carried_by(world)), protocol)
         self.world = world
-        self._serializer = botocore.serialize.create_serializer(protocol)
-        self._parser = botocore.parsers.create_parser(protocol)
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"
-        )
-        body = made["body"]
-        if isinstance(body, dict):
-            body = botocore.awsrequest.AWSRequest("POST", "http://h/", data=body).prepare().body
-        body = body.encode() if isinstance(body, str) else body
-        answer = self._answer(Request(made["method"], made["url_path"], headers, body))
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def _answer(self, request: Request) -> Response:
-        try:
-            incoming = ENDPOINT.read(request)
-        except Fault as fault:
-            return ENDPOINT.fault(fault, fault.error, "id")
-        try:
-            result = self.world.call(
-                "cloudwatch", incoming.operation, incoming.caller, **incoming.params
-            )
-        except ServiceError as error:
-            return ENDPOINT.fault(incoming, error, "id")
-        return ENDPOINT.reply(incoming, result, "id")
 
 
 @pytest.fixture(params=PROTOCOLS)

@@ -18,7 +18,8 @@ from buses_rig import (
     rule,
     target,
 )
-from events_world import ACCOUNT, CALLER, REGION, T0, World, failing
+from events_world import ACCOUNT, CALLER, REGION, T0, World
+from stand_ins import failing
 
 from redrive.core.effects import Session
 from redrive.core.errors import ServiceError
@@ -406,3 +407,26 @@ def test_who_may_put_events_with_authorisation_on(world: World) -> None:
     with pytest.raises(ServiceError, match="no identity-based policy allows the events:PutEvents"):
         put(world, entry(), entry(EventBusName="b"), who=alice)
     assert world.bodies("q") == []
+
+
+def test_a_detail_that_is_nested_too_deeply_is_refused_alone(world: World) -> None:
+    """One entry that no target could be given does not take the others with it."""
+    rule(world, target(world.queue("q")))
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    wide = json.dumps({"a": [{}] * 300})
+    whole = '{"a":' * 200 + "1" + "}" * 200
+    told = put(world, *(entry(Detail=text) for text in (deep, wide, whole)))
+    codes = [each.get("ErrorCode") for each in told["Entries"]]
+    assert codes == ["MalformedDetail", None, None]
+    assert len(world.bodies("q")) == 2
+
+
+def test_times_that_no_calendar_has(world: World) -> None:
+    """A year of one digit is written with four, and one of five is refused."""
+    rule(world, target(world.queue("q")))
+    first_ms, end_ms = -62_135_596_800_000, 253_402_300_800_000
+    told = put(world, *(entry(Time=at) for at in (first_ms, end_ms - 1, end_ms, first_ms - 1)))
+    codes = [each.get("ErrorCode") for each in told["Entries"]]
+    assert codes == [None, None, "InvalidArgument", "InvalidArgument"]
+    times = sorted(json.loads(body)["time"] for body in world.bodies("q"))
+    assert times == ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from events_world import ACCOUNT, CALLER, REGION, T0, World, fetched
+from events_world import ACCOUNT, CALLER, REGION, T0, World
+from stand_ins import fetched
 
-from redrive.core.effects import Fetch, Reply
+from redrive.core.effects import Fetch, Fetched, Reply
 from redrive.core.errors import ServiceError
-from redrive.services.buses.http_requests import filled
+from redrive.services.buses.http_requests import filled, token_of
 
 BASIC = {"BasicAuthParameters": {"Username": "user", "Password": "pass word"}}
 API_KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "k3y"}}
@@ -387,6 +388,24 @@ def test_a_request(world: World) -> None:
     }
 
 
+def test_parameters_are_filled_from_the_event(world: World) -> None:
+    """A value that is a path is what stands there; what is none stays as it is."""
+    aim(
+        world,
+        destine(world, connect(world), InvocationEndpoint=f"{HOOK}/*"),
+        HttpParameters={
+            "PathParameterValues": ["$.detail-type"],
+            "HeaderParameters": {"X-Source": "$.source", "X-None": "$.detail.none", "X-No": "$..x"},
+            "QueryStringParameters": {"a": "$.detail"},
+        },
+    )
+    order(world)
+    (fetch,) = world.fetches
+    assert fetch.url == f"{HOOK}/order?a=%7B%7D"
+    headers = headers_of(fetch)
+    assert (headers["X-Source"], headers["X-None"], headers["X-No"]) == ("shop", "", "$..x")
+
+
 def test_a_request_without_a_body(world: World) -> None:
     """GET and HEAD carry none."""
     aim(world, destine(world, connect(world), HttpMethod="GET"))
@@ -694,3 +713,11 @@ def test_how_a_token_is_asked_for(world: World, method: str) -> None:
         assert (query, asked.body) == ({**fields, "q": "1"}, b"")
     else:
         assert (query, json.loads(asked.body)) == ({"q": "1"}, fields)
+
+
+def test_a_token_that_lasts_for_ever_is_a_token() -> None:
+    """Whatever number a server says."""
+    fetched = Fetched(200, (), b'{"access_token": "t", "expires_in": 1e308}')
+    token = token_of(fetched, 1_000)
+    assert (token.text, token.kind) == ("t", "Bearer")
+    assert token.ends_ms > 1_000

@@ -41,6 +41,8 @@ SHOWN = [
     ('"<id>"\n"says \\"<n>\\""', '"i-1"\n"says "5""'),
     ("<who>", '{"name":"Ann \\"A\\"","tags":["x",2]}'),
     ('"1 < 2"', '"1 < 2"'),
+    ('"caf\\u00e9 <id> \\ud83d\\ude00\\ud83d"', '"café i-1 😀\ufffd"'),
+    (f'{{"n": {"9" * 5000}}}', f'{{"n": {"9" * 5000}}}'),
     (
         '{"r": <aws.events.rule-arn>, "n": "<aws.events.rule-name>"}',
         f'{{"r": "{RULE}", "n": "r"}}',
@@ -93,6 +95,8 @@ def test_a_filled_template_that_is_no_json_is_not_delivered(world: World) -> Non
 
 
 REFUSED = [
+    ('{"a": NaN}', "Invalid InputTemplate for target 1 : "),
+    ('{"a": -Infinity}', "Invalid InputTemplate for target 1 : "),
     (
         {"Input": "1", "InputPath": "$.detail"},
         "Only one of Input, InputPath, or InputTransformer must be provided for target 1.",
@@ -125,3 +129,14 @@ def test_what_is_refused(world: World, given: Any, text: str) -> None:
         )
     assert caught.value.code == "ValidationException"
     assert caught.value.message.startswith(text)
+
+
+def test_a_value_that_adds_a_huge_number_harms_nobody(world: World) -> None:
+    """What stands in quotes may become JSON of its own; its numbers are nobody's business."""
+    paths = {"v": "$.detail.v"}
+    transformer = {"InputPathsMap": paths, "InputTemplate": '{"a": "<v>"}'}
+    rule(world, target(world.queue("q"), InputTransformer=transformer))
+    digits = "9" * 5000
+    told = put(world, entry(Detail=json.dumps({"v": f'", "b": {digits}, "c": "'})))
+    assert told["FailedEntryCount"] == 0
+    assert world.bodies("q") == [f'{{"a": "", "b": {digits}, "c": ""}}']

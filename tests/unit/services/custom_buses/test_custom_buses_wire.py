@@ -8,62 +8,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
 from custom_buses_rig import ROLE, Buses
 from events_world import ACCOUNT, T0
+from sdk import SESSION, Sdk, carried_by, wired
 
-from redrive.core.errors import ServiceError
 from redrive.core.time import HOUR_MS
 from redrive.services.custom_buses.labels import HONOURED, LABELS
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request, Response
 
-ENDPOINT = Endpoint(("eventbridgev2",))
-MODEL = botocore.session.Session().get_service_model("eventbridgev2")
+MODEL = SESSION.get_service_model("eventbridgev2")
 NUMBER = {"DataType": "Number", "StringValue": "1"}
-SCOPE = f"{ACCOUNT}/20270115/us-east-1/events/aws4_request"
 
 
-class Client:
-    """botocore's serializer and parser around a world."""
+class Client(Sdk):
+    """botocore around a world; it checks nothing itself."""
 
     def __init__(self, world: Buses) -> None:
+        wire = wired("eventbridgev2", carried_by(world))
+        super().__init__("eventbridgev2", wire, validates=False)
         self.world = world
-        self._serializer = botocore.serialize.create_serializer(
-            MODEL.protocol, include_validation=False
-        )
-        self._parser = botocore.parsers.create_parser(MODEL.protocol)
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"
-        )
-        answer = self._answer(Request(made["method"], made["url_path"], headers, made["body"]))
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def _answer(self, request: Request) -> Response:
-        try:
-            incoming = ENDPOINT.read(request)
-        except Fault as fault:
-            return ENDPOINT.fault(fault, fault.error, "id")
-        try:
-            result = self.world.ask(incoming.operation, incoming.caller, **incoming.params)
-        except ServiceError as error:
-            return ENDPOINT.fault(incoming, error, "id")
-        return ENDPOINT.reply(incoming, result, "id")
 
 
 @pytest.fixture

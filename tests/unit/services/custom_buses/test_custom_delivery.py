@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from custom_buses_rig import Buses
-from events_world import T0, answering, failing
+from events_world import T0
+from stand_ins import answering, failing
 
 from redrive.core.effects import Ran
 from redrive.core.time import DAY_MS, HOUR_MS

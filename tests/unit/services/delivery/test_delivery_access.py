@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from events_world import ACCOUNT, CALLER, REGION, package
+from events_world import ACCOUNT, CALLER, REGION
 from owing import Owing, attributes_of, letter
+from stand_ins import package
 
 from redrive.core.access import refusal
 from redrive.core.effects import Call, Caller, Session

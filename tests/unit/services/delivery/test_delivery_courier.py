@@ -15,7 +15,7 @@ from owing import SCRIPT, TARGET, Owing, attributes_of, hanging, letter, refusin
 from redrive.core.effects import Call, Result, Wait
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.core.ids import SEQ_BITS
-from redrive.core.time import DAY_MS, HOUR_MS
+from redrive.core.time import DAY_MS, HOUR_MS, Millis
 from redrive.services.delivery import rules
 from redrive.services.delivery.courier import CALLS_MAX, TARGET_CALLS_MAX
 from redrive.services.ports import (
@@ -180,6 +180,16 @@ def test_a_dead_letter_queue_that_is_away(world: Owing) -> None:
     assert world.owed == 1
     world.crash()
     world.pass_s(60)
+    assert world.bodies("dead") == ["the event"]
+
+
+def test_a_dead_letter_outlives_days_without_a_server(world: Owing) -> None:
+    """A server that was down for two days buries what it had given up before."""
+    world.script = refusing(GONE)
+    world.registry.away.add(("sqs", "SendMessage"))
+    world.owe("x", retry=EVENTS_RETRY, dead_letter=letter())
+    world.now_ms = Millis(world.now_ms + 2 * DAY_MS)
+    world.crash()
     assert world.bodies("dead") == ["the event"]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from functions_rig import ACCOUNT, REGION, SQL, T0, CountedChance, Rig, caller
+from functions_rig import ACCOUNT, SQL, T0, Rig
+from stand_ins import REGION, CountedChance, caller
 
 from redrive.core.effects import Environment, Ran, Reply, Run
 from redrive.core.time import Millis

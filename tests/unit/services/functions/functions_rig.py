@@ -5,11 +5,11 @@ Functions are scripts: a callable from the Run to its end, or None to leave it r
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from stand_ins import ACCOUNT, CountedChance, caller, package
 
 from redrive.core.effects import Caller, Params, Ran, Reply, Run
 from redrive.core.time import NEVER, Millis
@@ -22,35 +22,8 @@ from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 
 SQL = Path(register.__code__.co_filename).parent.parent / "functions.sql"
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 T0 = Millis(1_800_000_000_000)
-
-
-def caller(account: str = ACCOUNT, region: str = REGION) -> Caller:
-    """A root user of an account."""
-    return Caller(account, region, f"arn:aws:iam::{account}:root", account)
-
-
-def package(body: str = "def handler(event, context):\n    return event\n", **others: str) -> bytes:
-    """A zip file with app.py and other files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in {"app.py": body, **others}.items():
-            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), text)
-    return buffer.getvalue()
-
-
-class CountedChance:
-    """Bytes that differ from call to call."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def token(self, count: int) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(count, "big")
 
 
 class Rig:

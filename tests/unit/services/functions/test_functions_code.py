@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from functions_rig import package
+from stand_ins import package
 
 from redrive.core.errors import ServiceError, Unavailable
 from redrive.services.functions import code as code_module

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from delivery_rig import DeliveryRig
-from functions_rig import ACCOUNT, REGION, ROLE, T0, caller
+from functions_rig import ACCOUNT, ROLE, T0
+from stand_ins import REGION, caller
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError, Unavailable

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functions_rig import ACCOUNT, REGION, T0, Rig, caller, package
+from functions_rig import ACCOUNT, T0, Rig
+from stand_ins import REGION, caller, package
 
 from redrive.core.effects import Context, Ran, Reply, Run
 from redrive.core.errors import ServiceError, Unavailable

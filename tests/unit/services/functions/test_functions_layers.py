@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functions_rig import ACCOUNT, REGION, Rig, caller, package
+from functions_rig import ACCOUNT, Rig
+from stand_ins import REGION, caller, package
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from functions_rig import ACCOUNT, REGION, ROLE, Rig, caller, package
+from functions_rig import ACCOUNT, ROLE, Rig
+from stand_ins import REGION, caller, package
 
 from redrive.core.errors import ServiceError
 from redrive.services.functions.labels import HONOURED, LABELS

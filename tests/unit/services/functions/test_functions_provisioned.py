@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from delivery_rig import DeliveryRig
-from functions_rig import ACCOUNT, REGION, T0
+from functions_rig import ACCOUNT, T0
+from stand_ins import REGION
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError

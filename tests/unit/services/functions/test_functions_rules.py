@@ -6,7 +6,8 @@ import base64
 import json
 
 import pytest
-from functions_rig import ACCOUNT, REGION, caller
+from functions_rig import ACCOUNT
+from stand_ins import REGION, caller
 
 from redrive.core.errors import ServiceError
 from redrive.core.time import HOUR_MS

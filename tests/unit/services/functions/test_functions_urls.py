@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.services.functions.functions_rig import ACCOUNT, REGION, Rig, caller
+from stand_ins import REGION, caller
+from tests.unit.services.functions.functions_rig import ACCOUNT, Rig
 
 from redrive.core.effects import Caller, Ran, Run, Session
 from redrive.core.errors import ServiceError

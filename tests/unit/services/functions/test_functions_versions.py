@@ -6,7 +6,8 @@ import json
 from collections import Counter
 
 import pytest
-from tests.unit.services.functions.functions_rig import ACCOUNT, REGION, Rig, caller, package
+from stand_ins import REGION, caller, package
+from tests.unit.services.functions.functions_rig import ACCOUNT, Rig
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError

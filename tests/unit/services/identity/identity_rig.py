@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
-from botocore.awsrequest import AWSRequest
+from sdk import Sdk
 
 import redrive.services
 from redrive.core.errors import ServiceError
@@ -38,7 +35,6 @@ from redrive.wire.sigv4 import Lent
 
 SERVICES = Path(redrive.services.__file__).parent
 STATEMENTS = ("queues/queues", "queues/fifo", "identity/identity")
-SESSION = botocore.session.Session()
 T0 = 1_800_000_000_000
 SECOND_MS = 1_000
 REGION = "eu-west-1"
@@ -76,39 +72,24 @@ class Refused(Exception):
         super().__init__(f"{self.status} {self.code}: {self.text}")
 
 
-class Client:
-    """botocore's serializer and parser of one service, signed with one key."""
+class Client(Sdk):
+    """botocore of one service, signed with one key."""
 
     def __init__(self, rig: Rig, service: str, key: Key) -> None:
-        self._rig, self._service, self._key = rig, service, key
-        self._model = SESSION.get_service_model(service)
-        protocol = "json" if service == "sqs" else self._model.protocol
-        self._serializer = botocore.serialize.create_serializer(protocol, False)
-        self._parser = botocore.parsers.create_parser(protocol)
+        super().__init__(service, self._ask, "json" if service == "sqs" else None, validates=False)
+        self._rig, self._key = rig, key
+        self._scope = "us-east-1" if service == "iam" else REGION, service
 
     def __call__(self, operation: str, **params: Any) -> Any:
         """Ask; return what botocore understands of the answer. Raises Refused."""
-        model = self._model.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        body = made["body"]
-        if isinstance(body, dict):
-            body = AWSRequest("POST", "http://h/", data=body).prepare().body
-        body = body.encode() if isinstance(body, str) else body
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        request = Request(made["method"], made["url_path"], headers, body or b"")
-        region = "us-east-1" if self._service == "iam" else REGION
-        headers.update(sign(request, self._key, region, self._service, Millis(self._rig.now_ms)))
-        answer = self._rig.ask(request)
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        parsed = self._parser.parse(told, model.output_shape)
-        if answer.status >= 300:
-            raise Refused(parsed)
-        return parsed
+        told = super().__call__(operation, **params)
+        if told["ResponseMetadata"]["HTTPStatusCode"] >= 300:
+            raise Refused(told)
+        return told
+
+    def _ask(self, request: Request) -> Response:
+        signature = sign(request, self._key, *self._scope, Millis(self._rig.now_ms))
+        return self._rig.ask(request._replace(headers={**request.headers, **signature}))
 
 
 class Rig:

@@ -5,12 +5,12 @@ Functions are scripts: from an event to an answer, or to None to leave the invoc
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from stand_ins import ACCOUNT, REGION, CountedChance, answering, caller, package
 
 from redrive.core.arn import queue_arn
 from redrive.core.effects import Caller, Params, Ran, Reply, Run, Step
@@ -30,9 +30,7 @@ from redrive.services.registry import Registry
 from redrive.store.sqlite import SqliteStore
 from redrive.store.statements import load_statements
 
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
-CALLER = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+CALLER = caller()
 T0 = Millis(1_800_000_000_000)
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:worker"
 QUEUE_ARN = queue_arn(REGION, ACCOUNT, "orders")
@@ -42,36 +40,6 @@ SQL = [
     Path(module.__file__).parent.parent / f"{name}.sql"  # type: ignore[arg-type]
     for name, module in (*_SERVICES.items(), ("fifo", queues))
 ]
-
-
-class CountedChance:
-    """Bytes that differ from call to call."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def token(self, count: int) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(count, "big")
-
-
-def package() -> bytes:
-    """A zip file; nobody runs it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0)), "handler = None\n")
-    return buffer.getvalue()
-
-
-def failing(_event: Any) -> Ran:
-    """A script that raises."""
-    body = {"errorMessage": "no", "errorType": "ValueError", "requestId": "", "stackTrace": []}
-    return Ran(json.dumps(body).encode(), error="Unhandled", status="error")
-
-
-def answering(answer: Any) -> Callable[[Any], Ran]:
-    """A script that returns the same to every event."""
-    return lambda _event: Ran(json.dumps(answer).encode())
 
 
 class SpiedRegistry(Registry):

@@ -6,15 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from mappings_world import (
-    ACCOUNT,
-    REGION,
-    REPORTS,
-    World,
-    failing,
-    reserve,
-    update,
-)
+from mappings_world import ACCOUNT, REGION, REPORTS, World, reserve, update
+from stand_ins import failing
 
 from redrive.core.arn import queue_arn
 from redrive.core.effects import Ran, Run

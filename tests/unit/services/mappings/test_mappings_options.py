@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mappings_world import FUNCTION_ARN, REPORTS, World, answering, failing, reserve, update
+from mappings_world import FUNCTION_ARN, REPORTS, World, reserve, update
+from stand_ins import answering, failing
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError

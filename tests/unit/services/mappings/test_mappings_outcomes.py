@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from mappings_world import REPORTS, World, answering, failing, reserve, update
+from mappings_world import REPORTS, World, reserve, update
+from stand_ins import answering, failing
 
 from redrive.core.effects import Ran
 

@@ -6,18 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from mappings_world import (
-    ACCOUNT,
-    QUEUE_ARN,
-    REPORTS,
-    T0,
-    World,
-    answering,
-    failing,
-    reserve,
-    update,
-    watch_steps,
-)
+from mappings_world import ACCOUNT, QUEUE_ARN, REPORTS, T0, World, reserve, update, watch_steps
+from stand_ins import answering, failing
 
 from redrive.core.effects import Ran
 

@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from mappings_world import QUEUE_ARN, T0, World, failing, update
+from mappings_world import QUEUE_ARN, T0, World, update
+from stand_ins import failing
 
 from redrive.core.effects import Ran
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from mappings_world import ACCOUNT, CALLER, T0, CountedChance, World, reserve, update, watch_steps
+from mappings_world import ACCOUNT, CALLER, T0, World, reserve, update, watch_steps
+from stand_ins import CountedChance
 
 from redrive.core.effects import Ran, Reply
 from redrive.services.mappings.poller import Poller

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from stand_ins import ACCOUNT, REGION, CountedChance, caller
 
 import redrive.services
 from redrive.core.effects import Caller, Reply
@@ -32,26 +33,10 @@ _SERVICES = Path(next(iter(redrive.services.__path__)))
 STATEMENTS = [
     _SERVICES / f"{name}.sql" for name in ("queues/queues", "queues/fifo", "metrics/metrics")
 ]
-ACCOUNT, OTHER, REGION = "000000000000", "111122223333", "us-east-1"
+OTHER = "111122223333"
 T0 = Millis(1_800_000_000_000)  # the beginning of an hour
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 COUNTERS = ("sent", "received", "delete_calls", "empty_receives", "deduplicated")
-
-
-def caller(account: str = ACCOUNT, region: str = REGION) -> Caller:
-    """A root user of an account."""
-    return Caller(account, region, f"arn:aws:iam::{account}:root", account)
-
-
-class CountedChance:
-    """Bytes that differ from call to call."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def token(self, count: int) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(count, "big")
 
 
 class Rig:

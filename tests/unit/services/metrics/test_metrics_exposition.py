@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from metrics_rig import OTHER, Rig, caller
+from metrics_rig import OTHER, Rig
 from prometheus_client.parser import text_string_to_metric_families
+from stand_ins import caller
 
 from redrive.services.metrics.exposition import Family, labels, write
 

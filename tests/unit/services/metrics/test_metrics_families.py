@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from metrics_rig import ACCOUNT, OTHER, REGION, Rig, caller
+from metrics_rig import ACCOUNT, OTHER, REGION, Rig
+from stand_ins import caller
 
 from redrive.core.time import MINUTE_MS
 from redrive.services.metrics.families import Family

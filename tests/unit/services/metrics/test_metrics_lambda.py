@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from metrics_rig import ACCOUNT, DAY_MS, HOUR_MS, REGION, T0, Rig, caller
+from metrics_rig import ACCOUNT, DAY_MS, HOUR_MS, REGION, T0, Rig
+from stand_ins import caller
 
 from redrive.core.effects import Environment, Ran, Run
 from redrive.core.errors import ServiceError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from metrics_rig import DAY_MS, HOUR_MS, T0, Rig, caller
+from metrics_rig import DAY_MS, HOUR_MS, T0, Rig
+from stand_ins import caller
 
 from redrive.core.time import MINUTE_MS
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from metrics_rig import ACCOUNT, ALWAYS, HOUR_MS, OTHER, T0, Rig, caller, redrive
+from metrics_rig import ACCOUNT, ALWAYS, HOUR_MS, OTHER, T0, Rig, redrive
+from stand_ins import caller
 
 from redrive.core.time import MINUTE_MS
 from redrive.services.metrics.model import METRICS

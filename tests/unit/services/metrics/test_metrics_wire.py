@@ -5,21 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
 from metrics_rig import HOUR_MS, T0, Rig
+from sdk import Sdk, wired
 
-from redrive.core.errors import ServiceError
 from redrive.core.time import MINUTE_MS
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request, Response
+from redrive.wire.messages import Incoming
 
-ENDPOINT = Endpoint(("cloudwatch",))
 PROTOCOLS = ("smithy-rpc-v2-cbor", "json", "query")
-MODEL = botocore.session.Session().get_service_model("cloudwatch")
-SCOPE = "000000000000/20270115/us-east-1/monitoring/aws4_request"
 QUEUE = [{"Name": "QueueName", "Value": "q"}]
 
 
@@ -28,61 +21,21 @@ def at(instant_ms: int) -> datetime:
     return datetime.fromtimestamp(instant_ms / 1_000, UTC)
 
 
-class Client:
-    """botocore's serializer and parser of one protocol, around the rig."""
-
-    def __init__(self, rig: Rig, protocol: str) -> None:
-        self._rig = rig
-        self._serializer = botocore.serialize.create_serializer(protocol)
-        self._parser = botocore.parsers.create_parser(protocol)
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"
-        )
-        body = made["body"]
-        if isinstance(body, dict):
-            body = botocore.awsrequest.AWSRequest("POST", "http://h/", data=body).prepare().body
-        body = body.encode() if isinstance(body, str) else body
-        request = Request(made["method"], made["url_path"], headers, body)
-        answer = self._answer(request)
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def _answer(self, request: Request) -> Response:
-        try:
-            incoming = ENDPOINT.read(request)
-        except Fault as fault:
-            return ENDPOINT.fault(fault, fault.error, "id")
-        try:
-            result = self._rig.call(
-                incoming.operation, "cloudwatch", incoming.caller, **incoming.params
-            )
-        except ServiceError as error:
-            return ENDPOINT.fault(incoming, error, "id")
-        return ENDPOINT.reply(incoming, result, "id")
-
-
 @pytest.fixture(params=PROTOCOLS)
-def client(request: pytest.FixtureRequest, rig: Rig) -> Client:
+def client(request: pytest.FixtureRequest, rig: Rig) -> Sdk:
     """A client of a server with a queue q that was sent three messages in its first minute."""
     url = rig.create()
     for body in ("a", "bb", "cccc"):
         rig.send(url, body)
     rig.minute()
-    return Client(rig, request.param)
+
+    def carry(asked: Incoming) -> Any:
+        return rig.call(asked.operation, asked.service, asked.caller, **asked.params)
+
+    return Sdk("cloudwatch", wired("cloudwatch", carry), request.param)
 
 
-def test_statistics(client: Client) -> None:
+def test_statistics(client: Sdk) -> None:
     """Timestamps, numbers, units and percentiles."""
     asked = {
         "Namespace": "AWS/SQS",
@@ -104,7 +57,7 @@ def test_statistics(client: Client) -> None:
     ]
 
 
-def test_data(client: Client) -> None:
+def test_data(client: Sdk) -> None:
     """Queries, an expression, a page and its token."""
     stat = {
         "Metric": {
@@ -136,7 +89,7 @@ def test_data(client: Client) -> None:
     assert "NextToken" not in page
 
 
-def test_list(client: Client) -> None:
+def test_list(client: Sdk) -> None:
     """Names and dimensions, filtered."""
     result = client("ListMetrics", Namespace="AWS/SQS", Dimensions=QUEUE, RecentlyActive="PT3H")
     names = {metric["MetricName"] for metric in result["Metrics"]}
@@ -193,7 +146,7 @@ def test_list(client: Client) -> None:
     ],
 )
 def test_refusals(
-    client: Client, operation: str, params: dict[str, Any], codes: set[str], status: int
+    client: Sdk, operation: str, params: dict[str, Any], codes: set[str], status: int
 ) -> None:
     """The codes that SDKs look at; what is not served says so."""
     result = client(operation, **params)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from events_world import ACCOUNT, REGION, World, answering, failing
+from events_world import ACCOUNT, REGION, World
+from stand_ins import answering, failing
 
 from redrive.core.effects import Ran
 from redrive.core.errors import ServiceError
@@ -264,3 +265,57 @@ def test_tags(world: World) -> None:
     world.call("pipes", "TagResource", resourceArn=arn, tags={"b": "2"})
     world.call("pipes", "UntagResource", resourceArn=arn, tagKeys=["a"])
     assert world.call("pipes", "ListTagsForResource", resourceArn=arn) == {"tags": {"b": "2"}}
+
+
+DEEP = "[" * 1000 + "]" * 1000
+
+
+@pytest.mark.parametrize("template", [None, '{"a": <$.body>}'])
+def test_an_event_that_is_nested_too_deeply_stays(world: World, template: str | None) -> None:
+    """It fails like a template that makes no JSON: the message goes back to its queue."""
+    function = world.function("enrich")
+    world.scripts["enrich"] = lambda _events: Ran(f'[{{"body": {DEEP}}}]'.encode())
+    parameters = {} if template is None else {"TargetParameters": {"InputTemplate": template}}
+    make(world, world.queue("target"), Enrichment=function, **parameters)
+    send(world, "one")
+    assert world.bodies("target") == []
+    world.pass_s(40)
+    assert len(world.runs) == 2
+
+
+@pytest.mark.parametrize("named", [[], {"a": 1}, 5])
+def test_a_report_that_names_no_message_fails_the_batch(world: World, named: Any) -> None:
+    """An itemIdentifier that is no text is none of the batch."""
+    function = world.function("target")
+    world.scripts["target"] = answering({"batchItemFailures": [{"itemIdentifier": named}]})
+    make(world, function)
+    send(world, "one")
+    world.pass_s(40)
+    assert len(world.runs) == 2
+
+
+@pytest.mark.parametrize("instant", ["²", "9" * 5000])
+def test_a_log_event_whose_instant_is_none_has_the_present_one(world: World, instant: str) -> None:
+    """What a message calls its time may be anything."""
+    world.call("logs", "CreateLogGroup", logGroupName="g")
+    world.call("logs", "CreateLogStream", logGroupName="g", logStreamName="s")
+    own = {"LogStreamName": "s", "Timestamp": "$.body.at"}
+    target = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g"
+    make(world, target, TargetParameters={"CloudWatchLogsParameters": own})
+    send(world, json.dumps({"at": instant}))
+    told = world.call("logs", "FilterLogEvents", logGroupName="g")
+    assert [event["timestamp"] for event in told["events"]] == [world.now_ms]
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        ("event-bus/default", {"EventBridgeEventBusParameters": {"Resources": ["$..x"]}}),
+        ("api-destination/d/i", {"HttpParameters": {"PathParameterValues": ["$..x"]}}),
+        ("api-destination/d/i", {"HttpParameters": {"HeaderParameters": {"a": "$..x"}}}),
+    ],
+)
+def test_a_path_within_a_parameter_is_judged(world: World, target: str, own: Any) -> None:
+    """A path that cannot be read is refused when it is set, wherever it stands."""
+    with pytest.raises(ServiceError, match="is not valid: it cannot be read"):
+        make(world, f"arn:aws:events:{REGION}:{ACCOUNT}:{target}", TargetParameters=own)

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from stand_ins import ACCOUNT, REGION, CountedChance, caller
 
 from redrive.core.effects import Caller, Params, Reply
 from redrive.core.errors import ServiceError
@@ -24,33 +25,15 @@ from redrive.store.store import Tx
 
 _ROOM = Path(register.__code__.co_filename).parent.parent
 SQL = (_ROOM / "queues.sql", _ROOM / "fifo.sql")
-ACCOUNT = "000000000000"
 OTHER = "111122223333"
-REGION = "us-east-1"
 ORIGIN = "http://127.0.0.1:4566"
 T0 = Millis(1_800_000_000_000)
 DAY_MS = 86_400_000
 
 
-def caller(account: str = ACCOUNT, region: str = REGION) -> Caller:
-    """A root user of an account."""
-    return Caller(account, region, f"arn:aws:iam::{account}:root", account)
-
-
 def arn(name: str, account: str = ACCOUNT, region: str = REGION) -> str:
     """A queue's ARN."""
     return f"arn:aws:sqs:{region}:{account}:{name}"
-
-
-class CountedChance:
-    """Bytes that differ from call to call."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def token(self, count: int) -> bytes:
-        self._count += 1
-        return self._count.to_bytes(count, "big")
 
 
 class Rig:

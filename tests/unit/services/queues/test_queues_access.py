@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import ACCOUNT, OTHER, REGION, Rig, arn, caller
+from queues_rig import ACCOUNT, OTHER, REGION, Rig, arn
+from stand_ins import caller
 
 from redrive.core.effects import Caller, Session
 from redrive.core.keys import Key

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from queues_rig import ACCOUNT, ORIGIN, OTHER, Rig, arn, caller
+from queues_rig import ACCOUNT, ORIGIN, OTHER, Rig, arn
+from stand_ins import caller
 
 from redrive.core.errors import ServiceError
 from redrive.services.queues.addresses import ADDRESSES_KEPT_MAX, Address, read_address

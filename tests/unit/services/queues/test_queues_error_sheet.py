@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import orjson
 import pytest
-from queues_rig import arn, caller
+from queues_rig import arn
 from sheet_rig import (
     Line,
     deleted,
@@ -28,6 +28,7 @@ from sheet_rig import (
     standard,
     with_dlq,
 )
+from stand_ins import caller
 from wire_rig import PREFIX, PROTOCOLS, SPACE, WireRig
 
 from redrive.wire.messages import Response

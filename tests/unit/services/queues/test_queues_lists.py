@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import ACCOUNT, ORIGIN, OTHER, Rig, arn, caller, shown
+from queues_rig import ACCOUNT, ORIGIN, OTHER, Rig, arn, shown
+from stand_ins import caller
 
 
 def redrive(name: str = "dlq", count: Any = 3) -> str:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import OTHER, Rig, arn, bury, caller, lose_the_group, start_move
+from queues_rig import OTHER, Rig, arn, bury, lose_the_group, start_move
+from stand_ins import caller
 
 from redrive.core.errors import Unavailable
 

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import REGION, Rig, arn, caller
+from queues_rig import REGION, Rig, arn
+from stand_ins import caller
 
 from redrive.core.limits import RECORDS_MAX
 

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from queues_rig import T0, Rig, arn, bury, caller, lose_the_group, redrive, shown, start_move
+from queues_rig import T0, Rig, arn, bury, lose_the_group, redrive, shown, start_move
+from stand_ins import caller
 
 from redrive.services.queues.rules import MOVE_CHUNK
 

@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from queues_rig import (
-    ORIGIN,
-    SQL,
-    CountedChance,
-    Rig,
-    arn,
-    bury,
-    redrive,
-    start_move,
-)
+from queues_rig import ORIGIN, SQL, Rig, arn, bury, redrive, start_move
+from stand_ins import CountedChance
 
 from redrive.services.dispatch import Dispatch
 from redrive.services.queues.keys import open_cipher, read_keys

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import orjson
-from queues_rig import Rig, caller
+from queues_rig import Rig
+from stand_ins import caller
 
 from redrive.core.effects import Caller, Params, Reply
 from redrive.core.errors import ServiceError, Unavailable

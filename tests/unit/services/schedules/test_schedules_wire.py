@@ -3,81 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
 from events_world import ACCOUNT, REGION, World
 from schedules_rig import OFF, arn_of, target
+from sdk import SESSION, Sdk, carried_by, wired
 
 from redrive.core.arn import queue_arn
-from redrive.core.errors import ServiceError
 from redrive.services.schedules.labels import HONOURED, LABELS
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request
 
-ENDPOINT = Endpoint(("scheduler",))
-MODEL = botocore.session.Session().get_service_model("scheduler")
-SCOPE = f"{ACCOUNT}/20270115/{REGION}/scheduler/aws4_request"
+MODEL = SESSION.get_service_model("scheduler")
 Q = queue_arn(REGION, ACCOUNT, "q")
 
 
-class Client:
-    """botocore's serializer and parser around a world."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._serializer = botocore.serialize.create_serializer("rest-json")
-        self._parser = botocore.parsers.create_parser("rest-json")
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"
-        )
-        made["url"] = "http://localhost" + made["url_path"]
-        asked = botocore.awsrequest.AWSRequest(
-            made["method"], made["url"], params=made["query_string"], data=made["body"]
-        ).prepare()
-        body = asked.body or b""
-        path = asked.url.removeprefix("http://localhost")
-        answer = self._answer(
-            Request(made["method"], path, headers, body.encode() if isinstance(body, str) else body)
-        )
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def _answer(self, request: Request) -> Any:
-        try:
-            incoming = ENDPOINT.read(request)
-        except Fault as fault:
-            return ENDPOINT.fault(fault, fault.error, "id")
-        try:
-            result = self._world.call(
-                "scheduler", incoming.operation, incoming.caller, **incoming.params
-            )
-        except ServiceError as error:
-            return ENDPOINT.fault(incoming, error, "id")
-        return ENDPOINT.reply(incoming, result, "id")
-
-
 @pytest.fixture
-def client(world: World) -> Client:
+def client(world: World) -> Sdk:
     """A client of a fresh server."""
-    return Client(world)
+    return Sdk("scheduler", wired("scheduler", carried_by(world)))
 
 
-def test_every_operation(client: Client) -> None:
+def test_every_operation(client: Sdk) -> None:
     """All twelve, in the life of a group and a schedule; dates, maps and lists come back."""
     group = client("CreateScheduleGroup", Name="g", ClientToken="t")["ScheduleGroupArn"]
     client("TagResource", ResourceArn=group, Tags=[{"Key": "k", "Value": "v"}])
@@ -110,7 +55,7 @@ def test_every_operation(client: Client) -> None:
     assert client("ListScheduleGroups", NamePrefix="g")["ScheduleGroups"] == []
 
 
-def test_errors(client: Client) -> None:
+def test_errors(client: Sdk) -> None:
     """By the model's codes and statuses, with the text in Message."""
     told = client("GetSchedule", Name="none")
     assert told["Error"] == {

@@ -227,3 +227,54 @@ def test_events_of_sam_functions(world: World) -> None:
     assert [event for event in seen if "Records" in event] != []
     assert seen.count({"by": "cron"}) == 1
     assert seen.count({"by": "rate"}) == 23
+
+
+ATTRIBUTES = """
+Resources:
+  Bus: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  Archive: {Type: AWS::Events::Archive, Properties: {SourceArn: !GetAtt Bus.Arn}}
+  Group: {Type: AWS::Scheduler::ScheduleGroup, Properties: {Name: nightly}}
+  Connection:
+    Type: AWS::Events::Connection
+    Properties:
+      AuthorizationType: API_KEY
+      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: k, ApiKeyValue: v}}
+Outputs:
+  Bus: {Value: !GetAtt Bus.Name}
+  Archive: {Value: !GetAtt Archive.ArchiveName}
+  Group: {Value: !GetAtt Group.State}
+  Secret: {Value: !GetAtt Connection.SecretArn}
+  Connection: {Value: !GetAtt Connection.Arn}
+"""
+
+
+def test_attributes_that_a_creation_does_not_answer_with(world: World) -> None:
+    """What only a description tells is there for Fn::GetAtt, after a crash as well."""
+    outputs = deploy(world, ATTRIBUTES)
+    assert (outputs["Bus"], outputs["Group"]) == ("shop", "ACTIVE")
+    (archive,) = world.call("events", "ListArchives")["Archives"]
+    assert outputs["Archive"] == archive["ArchiveName"]
+    name = outputs["Connection"].split("/")[1]
+    shown = world.call("events", "DescribeConnection", Name=name)
+    assert outputs["Secret"] == shown["SecretArn"]
+    world.crash()
+    assert deploy(world, ATTRIBUTES) == outputs
+
+
+FIVE = """
+Resources:
+  Got: {Type: AWS::SQS::Queue}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties: {Name: r, EventPattern: {source: [my.app]}, Targets: [TARGETS]}
+"""
+
+
+@pytest.mark.parametrize(("old", "new"), [("abcde", "fghij"), ("abc", "cde")])
+def test_targets_that_are_all_replaced(world: World, old: str, new: str) -> None:
+    """A rule has room for five: where it is full, the old ones go first."""
+    for ids in (old, new):
+        targets = ", ".join(f"{{Id: {name}, Arn: !GetAtt Got.Arn}}" for name in ids)
+        deploy(world, FIVE.replace("TARGETS", targets))
+        told = world.call("events", "ListTargetsByRule", Rule="r")["Targets"]
+        assert sorted(target["Id"] for target in told) == list(ids)

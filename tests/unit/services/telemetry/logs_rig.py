@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stand_ins import ACCOUNT, REGION, caller
+
 from redrive.core.effects import Caller, Reply
 from redrive.core.errors import ServiceError
 from redrive.core.time import Millis
@@ -17,14 +19,9 @@ from redrive.services.telemetry.room import Telemetry
 from redrive.services.telemetry.scribe import Scribe
 from redrive.store.sqlite import SqliteStore
 
-ACCOUNT, OTHER, REGION = "000000000000", "111122223333", "us-east-1"
+OTHER = "111122223333"
 T0 = 1_800_000_000_000
 GROUP = "/aws/lambda/orders"
-
-
-def caller(account: str = ACCOUNT, region: str = REGION) -> Caller:
-    """A root user of an account."""
-    return Caller(account, region, f"arn:aws:iam::{account}:root", account)
 
 
 class Chunk(NamedTuple):

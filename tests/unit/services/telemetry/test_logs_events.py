@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logs_rig import ACCOUNT, GROUP, OTHER, REGION, T0, Chunk, LogsRig, caller, messages
+from logs_rig import ACCOUNT, GROUP, OTHER, REGION, T0, Chunk, LogsRig, messages
+from stand_ins import caller
 
 from redrive.core.errors import Unavailable
 from redrive.core.time import DAY_MS, HOUR_MS

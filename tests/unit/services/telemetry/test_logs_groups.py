@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from logs_rig import ACCOUNT, GROUP, OTHER, REGION, T0, LogsRig, caller, messages
+from logs_rig import ACCOUNT, GROUP, OTHER, REGION, T0, LogsRig, messages
+from stand_ins import caller
 
 from redrive.core.time import DAY_MS
 from redrive.services.telemetry import archive, rules

@@ -4,67 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 import pytest
 from logs_rig import GROUP, T0, Chunk, LogsRig
+from sdk import SESSION, Sdk, wired
 
-from redrive.core.errors import ServiceError, Unavailable
 from redrive.services.telemetry.cloudwatch import LOGS, REFUSED
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request, Response
+from redrive.wire.messages import Incoming
 
-ENDPOINT = Endpoint(("logs",))
-MODEL = botocore.session.Session().get_service_model("logs")
-SCOPE = "000000000000/20270115/us-east-1/logs/aws4_request"
-
-
-class Client:
-    """botocore's serializer and parser around the rig."""
-
-    def __init__(self, logs: LogsRig) -> None:
-        self._logs = logs
-        self._serializer = botocore.serialize.create_serializer("json")
-        self._parser = botocore.parsers.create_parser("json")
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        headers["host"] = "localhost"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"
-        )
-        answer = self._answer(Request(made["method"], made["url_path"], headers, made["body"]))
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def _answer(self, request: Request) -> Response:
-        try:
-            incoming = ENDPOINT.read(request)
-        except Fault as fault:
-            return ENDPOINT.fault(fault, fault.error, "id")
-        try:
-            result = self._logs.call(incoming.operation, incoming.caller, **incoming.params)
-        except (ServiceError, Unavailable) as error:
-            return ENDPOINT.fault(incoming, error, "id")
-        return ENDPOINT.reply(incoming, result, "id")
+MODEL = SESSION.get_service_model("logs")
 
 
 @pytest.fixture
-def client(logs: LogsRig) -> Client:
+def client(logs: LogsRig) -> Sdk:
     """A client of a server on which a function has written."""
     logs.write("START RequestId: r1 Version: $LATEST\nhello\n")
-    return Client(logs)
+
+    def carry(asked: Incoming) -> Any:
+        return logs.call(asked.operation, asked.caller, **asked.params)
+
+    return Sdk("logs", wired("logs", carry))
 
 
-def test_a_clients_day(client: Client) -> None:
+def test_a_clients_day(client: Sdk) -> None:
     """Groups, streams, events and tags over the wire."""
     assert (
         client("CreateLogGroup", logGroupName="own", tags={"a": "b"})["ResponseMetadata"][
@@ -93,7 +54,7 @@ def test_a_clients_day(client: Client) -> None:
     assert client("ListTagsForResource", resourceArn=groups[1]["logGroupArn"])["tags"] == {"a": "b"}
 
 
-def test_a_functions_log(client: Client) -> None:
+def test_a_functions_log(client: Sdk) -> None:
     """Streams by their latest event, and events that match."""
     streams = client(
         "DescribeLogStreams", logGroupName=GROUP, orderBy="LastEventTime", descending=True
@@ -144,7 +105,7 @@ def test_a_functions_log(client: Client) -> None:
     ],
 )
 def test_refusals(
-    client: Client, operation: str, params: dict[str, Any], code: str, said: str
+    client: Sdk, operation: str, params: dict[str, Any], code: str, said: str
 ) -> None:
     """With the codes that SDKs look at, and 400."""
     result = client(operation, **params)

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from events_world import REGION, fetched
+from events_world import REGION
+from stand_ins import fetched
 from topics_rig import OTHER, STRANGER, Client, TopicsWorld, text_attribute
 
 from redrive.core.effects import Fetch, Reply

@@ -7,7 +7,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from events_world import ACCOUNT, REGION, failing
+from events_world import ACCOUNT, REGION
+from stand_ins import failing
 from topics_rig import Client, TopicsWorld, text_attribute
 
 from redrive.core.errors import ServiceError

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import botocore.awsrequest
-import botocore.parsers
-import botocore.serialize
-import botocore.session
 from events_world import ACCOUNT, CALLER, REGION, World
+from sdk import SESSION, Sdk, carried_by, wired
 
 from redrive.core.effects import Caller
-from redrive.core.errors import ServiceError
-from redrive.wire.endpoint import Endpoint
-from redrive.wire.messages import Fault, Request, Response
 
 OTHER = "111122223333"
 STRANGER = Caller(OTHER, REGION, f"arn:aws:iam::{OTHER}:root", OTHER)
-MODEL = botocore.session.Session().get_service_model("sns")
+MODEL = SESSION.get_service_model("sns")
 
 
 def topic_arn(name: str, account: str = ACCOUNT) -> str:
@@ -98,49 +92,8 @@ class TopicsWorld(World):
         return float(sum(point["Sum"] for point in told["Datapoints"]))
 
 
-class Client:
-    """botocore's serializer and parser around a world. key: None to sign nothing."""
+class Client(Sdk):
+    """botocore around a world; it checks nothing itself. key: None to sign nothing."""
 
-    def __init__(self, world: World, key: str | None = ACCOUNT) -> None:
-        self._world = world
-        self._key = key
-        self._endpoint = Endpoint(("sns",))
-        self._serializer = botocore.serialize.create_serializer("query", include_validation=False)
-        self._parser = botocore.parsers.create_parser("query")
-
-    def __call__(self, operation: str, **params: Any) -> Any:
-        """Ask; return what botocore understands of the answer."""
-        model = MODEL.operation_model(operation)
-        made = self._serializer.serialize_to_request(params, model)
-        body = botocore.awsrequest.AWSRequest("POST", "http://h/", data=made["body"]).prepare().body
-        body = body.encode() if isinstance(body, str) else body
-        headers = {name.lower(): str(value) for name, value in made["headers"].items()}
-        answer = self.send("POST", "/", headers, body)
-        told = {
-            "status_code": answer.status,
-            "headers": {name.lower(): value for name, value in answer.headers},
-            "body": answer.body,
-        }
-        return self._parser.parse(told, model.output_shape)
-
-    def send(
-        self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> Response:
-        """Send one request."""
-        headers = {"host": "localhost", **(headers or {})}
-        if self._key is not None:
-            scope = f"{self._key}/20270115/{REGION}/sns/aws4_request"
-            headers["authorization"] = (
-                f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
-            )
-        try:
-            incoming = self._endpoint.read(Request(method, target, headers, body))
-        except Fault as fault:
-            return self._endpoint.fault(fault, fault.error, "id")
-        try:
-            result = self._world.call(
-                incoming.service, incoming.operation, incoming.caller, **incoming.params
-            )
-        except ServiceError as error:
-            return self._endpoint.fault(incoming, error, "id")
-        return self._endpoint.reply(incoming, result, "id")
+    def __init__(self, world: TopicsWorld, key: str | None = ACCOUNT) -> None:
+        super().__init__("sns", wired("sns", carried_by(world), key), validates=False)

@@ -25,6 +25,9 @@ FIRST_SLOT_MS, SLOT_MS, SLOTS = 1 * SECOND_MS, 100, 80
 MINUTES_MAX = 5_000
 """Minutes of figures that are read for a chunk, but for one alarm that looks further back."""
 
+COMPOSITES_MAX = 5
+"""Composite alarms of one transaction: each may have a hundred children, and all others below."""
+
 HISTORY_ROWS_MAX = 500
 
 
@@ -49,7 +52,7 @@ def watch(room: Alarms, tx: Tx, params: Params, context: Context) -> Result | As
     -> {"NextMs": when the next one is due, or None}
     """
     now_ms, limit = context.now_ms, params["Limit"]
-    composites = _due(tx, COMPOSITE, now_ms, limit)
+    composites = _due(tx, COMPOSITE, now_ms, min(limit, COMPOSITES_MAX))
     for alarm in composites:
         compounding.look(room, tx, changing.reread(tx, alarm), now_ms)
     looks: list[Look] = []

@@ -4,15 +4,14 @@ with the empty list that is the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from redrive.core.effects import Context, Params, Result
-from redrive.services.alarms.refusals import bad_parameter, not_found, unsupported
+from redrive.services.alarms.refusals import bad_parameter, invalid, not_found
 from redrive.services.alarms.room import Alarms
+from redrive.services.labels import Operation, answering, refusing
 from redrive.store.store import Tx
-
-Operation = Callable[..., Any]
 
 _BANDS = "There are no anomaly detection models."
 _DATASETS = "There are no datasets."
@@ -81,20 +80,6 @@ TRUE: Mapping[str, Mapping[str, Any]] = {
 error, by the operations' own documentation."""
 
 
-def _refusing(name: str, why: str) -> Operation:
-    def refuse(_room: Alarms, _tx: Tx, _params: Params, _context: Context) -> Result:
-        raise unsupported(name, why)
-
-    return refuse
-
-
-def _refusing_parameters(name: str, why: str) -> Operation:
-    def refuse(_room: Alarms, _tx: Tx, _params: Params, _context: Context) -> Result:
-        raise bad_parameter(f"{name} is not supported by this server. {why}")
-
-    return refuse
-
-
 def _absent(kind: str, member: str) -> Operation:
     def refuse(_room: Alarms, _tx: Tx, params: Params, _context: Context) -> Result:
         raise not_found(kind, str(params.get(member, "")))
@@ -102,16 +87,9 @@ def _absent(kind: str, member: str) -> Operation:
     return refuse
 
 
-def _answering(answer: Mapping[str, Any]) -> Operation:
-    def tell(_room: Alarms, _tx: Tx, _params: Params, _context: Context) -> Result:
-        return answer
-
-    return tell
-
-
 OPERATIONS: Mapping[str, Operation] = {
-    **{name: _refusing(name, why) for name, why in UNOFFERED.items()},
-    **{name: _refusing_parameters(name, why) for name, why in UNOFFERED_PARAMETERS.items()},
+    **refusing(UNOFFERED, invalid),
+    **refusing(UNOFFERED_PARAMETERS, bad_parameter),
     **{name: _absent(*told) for name, told in ABSENT.items()},
-    **{name: _answering(answer) for name, answer in TRUE.items()},
+    **{name: answering(answer) for name, answer in TRUE.items()},
 }

@@ -180,11 +180,8 @@ def hear(_room: Buses, tx: Tx, settlement: Settlement, now_ms: Millis) -> None:
     if settlement.outcome != "dropped":
         return
     arn, _, revision = settlement.source.rpartition("#")
-    account, region, name = _place(arn)
-    found: Connection | None = tx.one(
-        Connection, "http.connection", account=account, region=region, name=name
-    )
-    if found is not None and found.arn == arn and found.revision == int(revision):
+    found = of_arn(tx, arn)
+    if found is not None and found.revision == int(revision):
         _judge(tx, found, "DEAUTHORIZED", settlement.reason[:512], None)
 
 
@@ -207,10 +204,9 @@ def find(tx: Tx, context: Context, name: str) -> Connection | None:
 
 def of_arn(tx: Tx, arn: str) -> Connection | None:
     """Return the connection of an ARN, or None: one that was made anew is another."""
-    account, region, name = _place(arn)
-    found: Connection | None = tx.one(
-        Connection, "http.connection", account=account, region=region, name=name
-    )
+    parts = arn.split(":", 5)
+    key = {"account": parts[4], "region": parts[3], "name": parts[5].split("/")[1]}
+    found: Connection | None = tx.one(Connection, "http.connection", **key)
     return found if found is not None and found.arn == arn else None
 
 
@@ -218,11 +214,6 @@ def reset(tx: Tx, account: str) -> None:
     """Forget all connections and API destinations of an account, in all regions."""
     tx.run("http.reset_connections", account=account)
     tx.run("http.reset_destinations", account=account)
-
-
-def _place(arn: str) -> tuple[str, str, str]:
-    parts = arn.split(":", 5)
-    return parts[4], parts[3], parts[5].split("/")[1]
 
 
 def _named(tx: Tx, context: Context, name: str) -> Connection:

@@ -17,6 +17,7 @@ import orjson
 
 from redrive.core.arn import parse_arn
 from redrive.core.effects import Call
+from redrive.core.json_paths import PathError, text_at
 from redrive.core.templates import RenderError
 from redrive.core.time import SECOND_MS, Millis
 from redrive.services.buses.archiving import REPLAY_NAME
@@ -158,17 +159,38 @@ def _bury(sending: _Sending, rule: str, letter: DeadLetter | None, reason: str) 
         target=letter.queue,
         purpose=BURIAL,
         source=rule_arn,
-        retry=EVENTS_RETRY,
+        retry=EVENTS_RETRY._replace(age_ms_max=None),
     )
 
 
 def _options(body: Mapping[str, Any], event: Event) -> Mapping[str, Any]:
     return {
         "MessageGroupId": (body.get("SqsParameters") or {}).get("MessageGroupId"),
-        "HttpParameters": body.get("HttpParameters"),
+        "HttpParameters": _filled(body.get("HttpParameters") or {}, event),
         "EventId": event["id"],
         "Event": event,
     }
+
+
+def _filled(parameters: Mapping[str, Any], event: Event) -> Mapping[str, Any]:
+    """Return HttpParameters in which each value that is a path is what stands there in the event.
+
+    AWS: API destinations take `$.detail.id` in path, query and header parameters.
+    """
+
+    def value(given: Any) -> Any:
+        if isinstance(given, dict):
+            return {name: value(each) for name, each in given.items()}
+        if isinstance(given, list):
+            return [value(each) for each in given]
+        if not given.startswith("$."):
+            return given
+        try:
+            return text_at(given, event) or ""
+        except PathError:
+            return given  # a text that begins like a path
+
+    return {name: value(given) for name, given in parameters.items()}
 
 
 def retry_of(policy: Mapping[str, Any]) -> Retry:

@@ -14,12 +14,11 @@ from redrive.services.custom_buses.names import (
     exists,
     fingerprint,
     make_arn,
-    mismatch,
     page_of,
     token_after,
     wrong_state,
 )
-from redrive.services.custom_buses.operations.lookup import located_bus
+from redrive.services.custom_buses.operations.lookup import located_bus, made_before
 from redrive.services.custom_buses.operations.tagging import checked_tags
 from redrive.services.custom_buses.room import CustomBuses
 from redrive.services.custom_buses.rules import RETENTION_DAYS
@@ -35,13 +34,9 @@ def create_event_bus(room: CustomBuses, tx: Tx, params: Params, context: Context
     arn = make_arn(room.chance, region, account, BUS, name)
     check_own(arn, account, context, "CreateEventBus")
     key = {"account": account, "region": region}
-    token, asked = params.get("ClientToken"), fingerprint(params)
-    if token is not None:
-        made: Bus | None = tx.one(Bus, "custom_buses.bus_by_token", **key, token=token)
-        if made is not None:
-            if made.token_hash != asked:
-                raise mismatch()
-            return _shown(made, context.now_ms, changed=False)
+    made = made_before(tx, Bus, "custom_buses.bus_by_token", params, context)
+    if made is not None:
+        return _shown(made, context.now_ms, changed=False)
     if tx.one(Bus, "custom_buses.bus", **key, name=name) is not None:
         raise exists(f"Event bus {name}")
     tx.run(
@@ -55,8 +50,8 @@ def create_event_bus(room: CustomBuses, tx: Tx, params: Params, context: Context
         retention_days=_retention(params, RETENTION_DAYS),
         now_ms=context.now_ms,
         tags=checked_tags({}, params.get("Tags") or {}),
-        token=token,
-        token_hash=asked,
+        token=params.get("ClientToken"),
+        token_hash=fingerprint(params),
     )
     tx.wake(TEND)
     bus: Bus | None = tx.one(Bus, "custom_buses.bus", **key, name=name)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
-from redrive.core.effects import Context
+from redrive.core.effects import Context, Params
 from redrive.services.custom_buses.access import check_bus, check_own, refuse_stranger
 from redrive.services.custom_buses.model import Bus, Source, Subscriber
-from redrive.services.custom_buses.names import BUS, SOURCE, SUBSCRIBER, Named, not_found, read_arn
+from redrive.services.custom_buses.names import (
+    BUS,
+    SOURCE,
+    SUBSCRIBER,
+    fingerprint,
+    mismatch,
+    not_found,
+    read_arn,
+)
 from redrive.store.store import Tx
+
+Row = TypeVar("Row", Bus, Subscriber, Source)
 
 
 def find_bus(tx: Tx, arn: str, region: str) -> Bus | None:
     """Return the bus of an ARN. A server asked in one region knows nothing of another's."""
-    named = _read(arn, region, BUS)
-    if named is None:
-        return None
-    found: Bus | None = tx.one(Bus, "custom_buses.bus", **_key(named))
-    return found if found is not None and found.arn == arn else None
+    return _find(tx, Bus, "custom_buses.bus", BUS, arn, region)
 
 
 def located_bus(
@@ -39,11 +46,7 @@ def located_bus(
 
 def find_subscriber(tx: Tx, arn: str, region: str) -> Subscriber | None:
     """Return the subscriber of an ARN."""
-    named = _read(arn, region, SUBSCRIBER)
-    if named is None:
-        return None
-    found: Subscriber | None = tx.one(Subscriber, "custom_buses.subscriber", **_key(named))
-    return found if found is not None and found.arn == arn else None
+    return _find(tx, Subscriber, "custom_buses.subscriber", SUBSCRIBER, arn, region)
 
 
 def located_subscriber(tx: Tx, arn: str, context: Context, action: str) -> Subscriber:
@@ -57,11 +60,7 @@ def located_subscriber(tx: Tx, arn: str, context: Context, action: str) -> Subsc
 
 def find_source(tx: Tx, arn: str, region: str) -> Source | None:
     """Return the event source of an ARN."""
-    named = _read(arn, region, SOURCE)
-    if named is None:
-        return None
-    found: Source | None = tx.one(Source, "custom_buses.source", **_key(named))
-    return found if found is not None and found.arn == arn else None
+    return _find(tx, Source, "custom_buses.source", SOURCE, arn, region)
 
 
 def located_source(tx: Tx, arn: str, context: Context, action: str) -> Source:
@@ -79,10 +78,27 @@ def _check_own(arn: str, context: Context, action: str) -> None:
     check_own(arn, owner, context, action)
 
 
-def _read(arn: str, region: str, kind: str) -> Named | None:
+def made_before(
+    tx: Tx, row: type[Row], statement: str, params: Params, context: Context
+) -> Row | None:
+    """Return what a request with the same ClientToken has made, or None.
+
+    Raises the error for a token that came with other parameters.
+    """
+    token, caller = params.get("ClientToken"), context.caller
+    if token is None:
+        return None
+    key = {"account": caller.account, "region": caller.region}
+    found: Row | None = tx.one(row, statement, **key, token=token)
+    if found is not None and found.token_hash != fingerprint(params):
+        raise mismatch()
+    return found
+
+
+def _find(tx: Tx, row: type[Row], statement: str, kind: str, arn: str, region: str) -> Row | None:
     named = read_arn(arn)
-    return named if named is not None and (named.kind, named.region) == (kind, region) else None
-
-
-def _key(named: Named) -> dict[str, str]:
-    return {"account": named.account, "region": named.region, "name": named.name}
+    if named is None or (named.kind, named.region) != (kind, region):
+        return None
+    key = {"account": named.account, "region": named.region, "name": named.name}
+    found: Row | None = tx.one(row, statement, **key)
+    return found if found is not None and found.arn == arn else None

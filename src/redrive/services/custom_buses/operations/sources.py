@@ -20,11 +20,10 @@ from redrive.services.custom_buses.names import (
     fingerprint,
     invalid,
     make_arn,
-    mismatch,
     wrong_state,
 )
 from redrive.services.custom_buses.operations.buses import refuse_inactive
-from redrive.services.custom_buses.operations.lookup import located_bus, located_source
+from redrive.services.custom_buses.operations.lookup import located_bus, located_source, made_before
 from redrive.services.custom_buses.operations.publishing import (
     Draft,
     Refused,
@@ -48,13 +47,9 @@ def create_event_source(room: CustomBuses, tx: Tx, params: Params, context: Cont
     caller = context.caller
     key = {"account": caller.account, "region": caller.region}
     bus = located_bus(tx, params["EventBusArn"], context, "CreateEventSource")
-    token, asked = params.get("ClientToken"), fingerprint(params)
-    if token is not None:
-        made: Source | None = tx.one(Source, "custom_buses.source_by_token", **key, token=token)
-        if made is not None:
-            if made.token_hash != asked:
-                raise mismatch()
-            return _told(made)
+    made = made_before(tx, Source, "custom_buses.source_by_token", params, context)
+    if made is not None:
+        return _told(made)
     refuse_inactive(bus)
     service = _checked(params["Configuration"])
     if tx.one(Source, "custom_buses.source", **key, name=params["Name"]) is not None:
@@ -71,8 +66,8 @@ def create_event_source(room: CustomBuses, tx: Tx, params: Params, context: Cont
         description=params.get("Description"),
         now_ms=context.now_ms,
         tags=checked_tags({}, params.get("Tags") or {}),
-        token=token,
-        token_hash=asked,
+        token=params.get("ClientToken"),
+        token_hash=fingerprint(params),
     )
     found: Source | None = tx.one(Source, "custom_buses.source", **key, name=params["Name"])
     assert found is not None, "it was just made"

@@ -18,7 +18,6 @@ from redrive.services.custom_buses.names import (
     fingerprint,
     invalid,
     make_arn,
-    mismatch,
     not_found,
     page_of,
     read_arn,
@@ -32,6 +31,7 @@ from redrive.services.custom_buses.operations.lookup import (
     find_subscriber,
     located_bus,
     located_subscriber,
+    made_before,
 )
 from redrive.services.custom_buses.operations.publishing import DUE
 from redrive.services.custom_buses.operations.tagging import checked_tags
@@ -46,14 +46,9 @@ def create_subscriber(room: CustomBuses, tx: Tx, params: Params, context: Contex
     caller = context.caller
     key = {"account": caller.account, "region": caller.region}
     bus = located_bus(tx, params["EventBusArn"], context, "CreateSubscriber")
-    token, asked = params.get("ClientToken"), fingerprint(params)
-    if token is not None:
-        statement = "custom_buses.subscriber_by_token"
-        made: Subscriber | None = tx.one(Subscriber, statement, **key, token=token)
-        if made is not None:
-            if made.token_hash != asked:
-                raise mismatch()
-            return _told(made)
+    made = made_before(tx, Subscriber, "custom_buses.subscriber_by_token", params, context)
+    if made is not None:
+        return _told(made)
     refuse_inactive(bus)
     settings = new_settings(params, caller, room.offers)
     position = _position(params)
@@ -78,8 +73,8 @@ def create_subscriber(room: CustomBuses, tx: Tx, params: Params, context: Contex
         end_seq=None if end_ms is None else first_seq(end_ms + 1) - 1,
         now_ms=context.now_ms,
         tags=checked_tags({}, params.get("Tags") or {}),
-        token=token,
-        token_hash=asked,
+        token=params.get("ClientToken"),
+        token_hash=fingerprint(params),
     )
     tx.wake(DUE)
     found: Subscriber | None = tx.one(

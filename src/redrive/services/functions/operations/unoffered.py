@@ -4,17 +4,15 @@ with the empty list that is the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
 from redrive.services.functions.operations.lookup import locate
 from redrive.services.functions.refusals import invalid
 from redrive.services.functions.room import Functions
+from redrive.services.labels import Operation, answering, refusing
 from redrive.store.store import Tx
-
-Operation = Callable[..., Any]
 
 _DURABLE = "Durable executions are not offered."
 _MANAGED = "There are no managed instances."
@@ -55,18 +53,6 @@ _OF_A_SIGNING_CONFIG = (
 )
 
 
-def list_code_signing_configs(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
-    """List none."""
-    del room, tx, params, context
-    return {"CodeSigningConfigs": []}
-
-
-def list_capacity_providers(room: Functions, tx: Tx, params: Params, context: Context) -> Result:
-    """List none."""
-    del room, tx, params, context
-    return {"CapacityProviders": []}
-
-
 def list_durable_executions_by_function(
     room: Functions, tx: Tx, params: Params, context: Context
 ) -> Result:
@@ -87,17 +73,10 @@ def _no_signing_config(_room: Functions, _tx: Tx, params: Params, _context: Cont
     )
 
 
-def _refusing(name: str, why: str) -> Operation:
-    def refuse(_room: Functions, _tx: Tx, _params: Params, _context: Context) -> Result:
-        raise invalid(f"{name} is not supported by this server. {why}")
-
-    return refuse
-
-
 OPERATIONS: Mapping[str, Operation] = {
-    **{name: _refusing(name, why) for name, why in UNOFFERED.items()},
+    **refusing(UNOFFERED, invalid),
     **dict.fromkeys(_OF_A_SIGNING_CONFIG, _no_signing_config),
-    "ListCodeSigningConfigs": list_code_signing_configs,
-    "ListCapacityProviders": list_capacity_providers,
+    "ListCodeSigningConfigs": answering({"CodeSigningConfigs": []}),
+    "ListCapacityProviders": answering({"CapacityProviders": []}),
     "ListDurableExecutionsByFunction": list_durable_executions_by_function,
 }

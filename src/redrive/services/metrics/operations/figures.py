@@ -6,6 +6,7 @@ an instant, which need not be multiples of the period: the window slides from mi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -66,7 +67,8 @@ def _read(tx: Tx, watch: Mapping[str, Any], context: Context) -> list[list[float
         return None
     if len(lines) != 1:
         return None
-    return [[at_ms, value, None] for at_ms, value in sorted(lines[0].values.items())]
+    values = sorted(lines[0].values.items())
+    return [[at_ms, value, None] for at_ms, value in values if math.isfinite(value)]
 
 
 def _read_metric(

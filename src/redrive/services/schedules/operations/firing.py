@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from redrive.core.effects import Caller, Context, Params, Result
+from redrive.core.effects import Context, Params, Result
 from redrive.core.ids import uuid4
 from redrive.core.rounds import Due
 from redrive.core.time import SECOND_MS
@@ -22,6 +22,7 @@ from redrive.services.schedules.model import Instant, Schedule
 from redrive.services.schedules.operations.schedules import drawn
 from redrive.services.schedules.room import Schedules
 from redrive.services.schedules.targets import run_call
+from redrive.services.targets import role_caller
 from redrive.store.store import Tx
 
 RUN, LAST_RUN = "schedule", "schedule:last"
@@ -74,7 +75,7 @@ def _owe(
     given = target.get("Input")
     payload = notification(run, uuid4(room.chance)) if given is None else fill(given, run)
     # The target is asked as the schedule's role; AWS: User Guide, "Execution role".
-    caller = Caller(run.account, run.region, target["RoleArn"], run.account)
+    caller = role_caller(target["RoleArn"], run.account, run.region)
     call = run_call(target, payload, caller, run.arn)
     policy = target["RetryPolicy"]
     # Calls of one API wait for each other only within a schedule: one account's slow function does

@@ -91,18 +91,18 @@ def list_schedule_groups(room: Schedules, tx: Tx, params: Params, context: Conte
 def sweep_groups(room: Schedules, tx: Tx, params: Params, context: Context) -> Result:
     """Delete a chunk of a group that is going, and the group with its last one. Internal.
 
-    -> {"More": whether something may be left}
+    -> {"NextMs": now when something may be left, else None}
     """
     del room, params
     group: Group | None = tx.one(Group, "schedules.deleting_group")
     if group is None:
-        return {"More": False}
+        return {"NextMs": None}
     gone = tx.run("schedules.delete_members", **_key(group), limit=_SWEPT_MAX)
     if gone < _SWEPT_MAX:
         tx.run("schedules.delete_group", **_key(group))
     else:
         tx.run("schedules.grow_group", **_key(group), change=-gone)
-    return {"More": True}
+    return {"NextMs": context.now_ms}
 
 
 def tag_resource(room: Schedules, tx: Tx, params: Params, context: Context) -> Result:

@@ -15,6 +15,7 @@ from redrive.services.stacks.model import Json, Request
 GONE = ("ResourceNotFoundException",)
 EXISTS = ("ResourceAlreadyExistsException",)
 _DEFAULT_BUS = "default"
+_TARGETS_MAX = 5  # API_PutTargets, of one rule
 
 
 class RuleMaker:
@@ -38,11 +39,13 @@ class RuleMaker:
         """Return the rule as it is to be, without the targets that are gone."""
         where = _place(target, new)
         untagged = {name: value for name, value in new.items() if name != "Tags"}
-        requests = list(self.create(target, untagged))
+        put, *others = self.create(target, untagged)
         ids = {one["Id"] for one in new.get("Targets") or ()}
         gone = [one["Id"] for one in old.get("Targets") or () if one["Id"] not in ids]
-        if gone:
-            requests.append(Request("events", "RemoveTargets", {**where, "Ids": gone}))
+        removal = [Request("events", "RemoveTargets", {**where, "Ids": gone})] if gone else []
+        # New targets come before old ones go, where there is room for both: no event is missed.
+        is_room = len(ids) + len(gone) <= _TARGETS_MAX
+        requests = [put, *others, *removal] if is_room else [put, *removal, *others]
         arn = {"ResourceARN": _rule_arn(target, new)}
         if removed := removed_tags(old, new):
             requests.append(Request("events", "UntagResource", {**arn, "TagKeys": removed}))
@@ -204,6 +207,7 @@ BUS = BusMaker(
     defaults={"Description": "", "DeadLetterConfig": {}},
     attributes={"Name": "Name"},
     tagging=Tagging(),
+    is_shown_later=True,
 )
 ARCHIVE = PlainMaker(
     "events",
@@ -216,6 +220,8 @@ ARCHIVE = PlainMaker(
     only_new=("SourceArn",),
     find="DescribeArchive",
     exists=EXISTS,
+    attributes={"ArchiveName": "ArchiveName"},
+    is_shown_later=True,
     defaults={"Description": "", "EventPattern": "", "RetentionDays": 0},
 )
 CONNECTION = PlainMaker(
@@ -233,6 +239,7 @@ CONNECTION = PlainMaker(
         "ArnForPolicy": "ConnectionArn",
         "SecretArn": "SecretArn",
     },
+    is_shown_later=True,
 )
 API_DESTINATION = PlainMaker(
     "events",
@@ -267,6 +274,8 @@ SCHEDULE_GROUP = PlainMaker(
     "arn:aws:scheduler:{region}:{account}:schedule-group/{name}",
     find="GetScheduleGroup",
     exists=("ConflictException",),
+    attributes={"State": "State"},
+    is_shown_later=True,
     tagging=Tagging(arn="ResourceArn"),
 )
 PIPE = PlainMaker(

@@ -44,7 +44,8 @@ class PlainMaker:
     default alone. params: from properties to members. only_new: properties that update does not
     take. defaults: what a member goes back to that a template no longer gives. exists: errors of a
     create that met one left by a crash; then `find` is asked. attributes: by name, members of the
-    reply to create or find.
+    reply to create or find; is_shown_later: the reply to create has not got all of them, so that
+    find is asked as well.
     """
 
     service: str
@@ -63,6 +64,7 @@ class PlainMaker:
     place: tuple[str, str] = ("", "")
     tagging: Tagging | None = None
     is_list_named: bool = False
+    is_shown_later: bool = False
 
     def create(self, target: Target, properties: Properties) -> tuple[Request, ...]:
         """Return the operation that makes it; of one left by a crash, what it is."""
@@ -70,14 +72,15 @@ class PlainMaker:
         params = {**self.params(given), self._member: target.physical_id}
         if properties.get("Tags"):
             params["Tags"] = properties["Tags"]
-        if not (target.unsure and self.find):
-            return (Request(self.service, self.create_operation, params),)
+        made = Request(self.service, self.create_operation, params)
+        if not self.find:
+            return (made,)
         found = Request(self.service, self.find, self._key(target, properties))
-        return (
-            Request(
+        if target.unsure:
+            made = Request(
                 self.service, self.create_operation, params, exists=self.exists, instead=(found,)
-            ),
-        )
+            )
+        return (made, found) if self.is_shown_later else (made,)
 
     def update(
         self, target: Target, old: Properties, new: Properties, changes: Sequence[str]
@@ -122,10 +125,10 @@ class PlainMaker:
     def outcome(
         self, target: Target, properties: Properties, replies: Sequence[Result]
     ) -> tuple[str, dict[str, str]]:
-        """Return the name; the attributes are the ARN and what the first reply has."""
+        """Return the name; the attributes are the ARN and what the replies have."""
         name = target.physical_id
         told = {
-            attribute: str(replies[0].get(member, ""))
+            attribute: next((str(reply[member]) for reply in replies if member in reply), "")
             for attribute, member in self.attributes.items()
         }
         return name, {"Ref": name, "Arn": self._arn(target, properties), **told}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -28,6 +29,7 @@ from redrive.services.topics.room import Topics, find_topic
 from redrive.store.store import Tx
 
 PENDING = "pending confirmation"
+_PLACE = re.compile(r"[0-9]{1,18}")
 UNCONFIRMED_MS_MAX = 2 * DAY_MS
 """AWS: API_Subscribe, "Confirmation tokens are valid for two days"."""
 
@@ -206,7 +208,7 @@ def list_subscriptions_by_topic(room: Topics, tx: Tx, params: Params, context: C
 
 def _page(tx: Tx, statement: str, params: Params, context: Context, **place: Any) -> Result:
     start = page_start(params)
-    if not (start or "0").isdigit():
+    if _PLACE.fullmatch(start or "0") is None:
         raise invalid("NextToken")
     found: list[Subscription] = tx.rows(
         Subscription,

@@ -5,34 +5,18 @@ their model has, or answered with the truth.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from redrive.core.effects import Context, Params, Result
 from redrive.core.errors import ServiceError
+from redrive.services.labels import Operation, answering, refusing
 from redrive.services.topics.labels import UNOFFERED
 from redrive.services.topics.refusals import invalid
 from redrive.services.topics.room import Topics
 from redrive.store.store import Tx
 
-Operation = Callable[..., Any]
-
 _PHONE = re.compile(r"\+?[0-9]{1,15}")
 _PARTS = 6
-
-
-def _refusing(name: str, why: str) -> Operation:
-    def refuse(_room: Topics, _tx: Tx, _params: Params, _context: Context) -> Result:
-        raise invalid(f"{name} is not supported by this server. {why}")
-
-    return refuse
-
-
-def _answering(result: Result) -> Operation:
-    def answer(_room: Topics, _tx: Tx, _params: Params, _context: Context) -> Result:
-        return result
-
-    return answer
 
 
 def _missing(kind: str, member: str) -> Operation:
@@ -75,7 +59,7 @@ def _about_phone(member: str, result: Result) -> Operation:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    **{name: _refusing(name, why) for name, why in UNOFFERED.items()},
+    **refusing(UNOFFERED, invalid),
     "CheckIfPhoneNumberIsOptedOut": _about_phone("phoneNumber", {"isOptedOut": False}),
     "OptInPhoneNumber": _about_phone("phoneNumber", {}),
     "CreatePlatformEndpoint": _missing("PlatformApplication", "PlatformApplicationArn"),
@@ -86,10 +70,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListEndpointsByPlatformApplication": _missing("PlatformApplication", "PlatformApplicationArn"),
     "SetEndpointAttributes": _missing("Endpoint", "EndpointArn"),
     "SetPlatformApplicationAttributes": _missing("PlatformApplication", "PlatformApplicationArn"),
-    "GetSMSAttributes": _answering({"attributes": {}}),
-    "GetSMSSandboxAccountStatus": _answering({"IsInSandbox": True}),
-    "ListOriginationNumbers": _answering({"PhoneNumbers": []}),
-    "ListPhoneNumbersOptedOut": _answering({"phoneNumbers": []}),
-    "ListPlatformApplications": _answering({"PlatformApplications": []}),
-    "ListSMSSandboxPhoneNumbers": _answering({"PhoneNumbers": []}),
+    "GetSMSAttributes": answering({"attributes": {}}),
+    "GetSMSSandboxAccountStatus": answering({"IsInSandbox": True}),
+    "ListOriginationNumbers": answering({"PhoneNumbers": []}),
+    "ListPhoneNumbersOptedOut": answering({"phoneNumbers": []}),
+    "ListPlatformApplications": answering({"PlatformApplications": []}),
+    "ListSMSSandboxPhoneNumbers": answering({"PhoneNumbers": []}),
 }
