@@ -359,6 +359,12 @@ def test_faults_of_reading_are_told_in_the_protocol() -> None:
         "sts": "AssumeRole",
         "iam": "CreateRole",
         "cloudwatch": "GetMetricStatistics",
+        "events": "PutRule",
+        "eventbridgev2": "DescribeEventBus",
+        "scheduler": "GetSchedule",
+        "sns": "CreateTopic",
+        "pipes": "DescribePipe",
+        "logs": "CreateLogGroup",
     }
     for service, protocol in SPOKEN:
         operation = operations[service]
