@@ -75,6 +75,8 @@ class Timetable:
     after_ms: int
     resting_ms: int | None = None
     last_ms: int | None = None
+    is_unsure: bool = False
+    """When the latest has fired is not known, only when it was seen."""
 
     def set(self, spec: Spec | None, now_ms: int) -> None:
         """Begin anew."""
@@ -107,8 +109,11 @@ class Timetable:
         expected = self.next_ms
         if instant_ms != expected:
             is_known = self.last_ms is not None and instant_ms <= self.last_ms
-            if is_known or fault_ms < min(instant_ms, expected or instant_ms):
+            is_fault = fault_ms >= min(instant_ms, expected or instant_ms)
+            if is_known or not (is_fault or self.is_unsure):
                 return f"fires for {instant_ms}, and was to fire for {expected}"
+        # It may have fired before the fault, and others after it that were due in between.
+        self.is_unsure = fault_ms >= instant_ms
         self.last_ms = instant_ms
         self.after_ms = max(instant_ms, now_ms - self.spec.window_ms)
         return ""
