@@ -100,8 +100,9 @@ STATEMENTS = tuple(
 )
 OWN_MODELS = {"redrive": _SERVICES / "redrive.json"}
 _RESETS = ("mappings", "lambda", "delivery", "sqs", "stacks", "cloudwatch", "logs", "iam", *RESETS)
-_REST_S = 0.05
-"""After which the rest is loaded that nobody has asked for: the server listens by then."""
+_REST_S = 0.5
+"""After which the rest is loaded that nobody has asked for: by then the server listens, and whoever
+waited for that has been answered."""
 _SELF = Caller("000000000000", "us-east-1", "arn:aws:iam::000000000000:root", "000000000000")
 """As whom the server's own workers ask; what they do belongs to no account."""
 
