@@ -14,7 +14,7 @@ from .speech import PROTOCOLS
 from .target import Found, Target
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_spoilt_requests_do_no_harm(protocol: str, seed: int) -> None:
     """No 5xx, no exception, no hang, each request answered once; in parts and as a process."""
