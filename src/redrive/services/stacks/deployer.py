@@ -11,6 +11,7 @@ Invariants
 1. No request of an action is made before its unsure row is on stable storage.
 2. A stack has one plan under way at a time.
 3. A failure of one action is a failure of what depends on it, and of nothing else.
+4. Whoever waits for a plan is answered: one that meets a bug of ours ends there as failed.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class _Run:
     writes: int = 0
     is_finishing: bool = False
     retry_ms: Millis | None = None
+    carried_at: str | None = None  # a logical id while it is carried on; stays when that raises
+    is_given_up: bool = False
 
 
 class Deployer:
@@ -82,6 +85,8 @@ class Deployer:
             if run.retry_ms is not None and now_ms >= run.retry_ms:
                 run.retry_ms = None
                 calls += self._finish(run)
+            elif run.carried_at is not None:
+                calls += self._give_up(run)
         return self._step(calls + self._look())
 
     def done(self, reply_to: Any, reply: Reply, now_ms: Millis) -> Step:
@@ -89,12 +94,20 @@ class Deployer:
         if reply_to == _LOOK:
             return self._step(self._take(reply, now_ms))
         stack, what, key = reply_to
-        run = self._runs[stack]
-        if what == "finish":
+        run = self._runs.get(stack)
+        if run is not None and what == "finish":
             return self._step(self._finished(run, reply, now_ms))
+        if run is None:
+            return self._step([])  # the answer comes to a plan that was given up
+        if run.carried_at is not None:
+            return self._step(self._give_up(run))
+        run.carried_at = "" if what == "write" else key.partition("@")[0]
         if what == "write":
-            return self._step(self._written(run, run.begun.pop(key), reply, now_ms))
-        return self._step(self._answered(run, key, reply, now_ms))
+            calls = self._written(run, run.begun.pop(key), reply, now_ms)
+        else:
+            calls = self._answered(run, key, reply, now_ms)
+        run.carried_at = None
+        return self._step(calls)
 
     def drain(self, now_ms: Millis) -> Step:
         """Begin no further action; what is left goes on at the next start."""
@@ -124,9 +137,10 @@ class Deployer:
                 continue
             principal = f"arn:aws:iam::{row.account}:root"
             caller = Caller(row.account, row.region, principal, row.account)
-            run = _Run(row, Deployment(stack, deployed, seed=row.seed), caller)
+            run = _Run(row, Deployment(stack, deployed, seed=row.seed), caller, carried_at="")
             self._runs[row.id] = run
             calls += self._go_on(run)
+            run.carried_at = None
         return calls + (self._look() if self._looks_again else [])
 
     # --- carrying out ---------------------------------------------------------------------------
@@ -227,6 +241,33 @@ class Deployer:
         if run.is_finishing:
             return []
         run.is_finishing = True
+        rows, outcome = self._given_up(run) if run.is_given_up else self._ended(run)
+        params = {
+            "Stack": run.row.id,
+            "Version": run.row.wanted,
+            "Keep": rows,
+            "Outcome": outcome,
+        }
+        to = (run.row.id, "finish", 0)
+        return [Call("stacks", "FinishDeployment", params, self._caller, to)]
+
+    def _give_up(self, run: _Run) -> list[Call]:
+        """End a plan that met a bug of ours."""
+        run.is_given_up = True
+        return self._finish(run)
+
+    def _given_up(self, run: _Run) -> tuple[list[Deployed], Result]:
+        """Return the outcome of a plan that met a bug of ours; its rows stay as they were written.
+
+        What was begun is unsure there, so that the next plan goes on from it.
+        """
+        where = run.carried_at or run.row.name
+        text = "InternalFailure: a bug of this server's; its log says more"
+        failure = {"LogicalId": where, "Message": text, "Line": None}
+        return [], {"Failures": [failure], "Outputs": [], "Changes": run.changes}
+
+    def _ended(self, run: _Run) -> tuple[list[Deployed], Result]:
+        """Return the rows and the outcome of a plan that was carried out."""
         deployment, stack = run.deployment, run.deployment.stack
         outcome = {
             "Failures": [
@@ -244,14 +285,7 @@ class Deployer:
             ],
             "Changes": run.changes,
         }
-        params = {
-            "Stack": run.row.id,
-            "Version": run.row.wanted,
-            "Keep": deployment.rows(),
-            "Outcome": outcome,
-        }
-        to = (run.row.id, "finish", 0)
-        return [Call("stacks", "FinishDeployment", params, self._caller, to)]
+        return deployment.rows(), outcome
 
     def _finished(self, run: _Run, reply: Reply, now_ms: Millis) -> list[Call]:
         if reply.error is not None:

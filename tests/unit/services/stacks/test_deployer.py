@@ -21,6 +21,7 @@ from redrive.services.queues.operations import register as register_queues
 from redrive.services.queues.room import Queues
 from redrive.services.registry import Registry
 from redrive.services.stacks.deployer import Deployer
+from redrive.services.stacks.makers import MAKERS
 from redrive.services.stacks.model import World
 from redrive.services.stacks.operations import register as register_stacks
 from redrive.services.stacks.records import encode_stack
@@ -355,6 +356,30 @@ def test_events_are_told(rig: Rig) -> None:
     }
     assert len(details) == 3
     assert {caller.account for caller, _at_ms, _detail in rig.told} == {CALLER.account}
+
+
+@pytest.mark.parametrize("method", ["create", "outcome"])
+def test_a_bug_of_ours_is_told_to_who_waits(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A maker that raises ends the plan; the next one goes on from what was begun."""
+
+    def broken(*_args: object) -> Any:
+        raise KeyError("planted")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(MAKERS["AWS::SQS::Queue"].__class__, method, broken)
+        replies = rig.enter("redrive", "Deploy", StackName="shop", Plan=plan_of(ORDERS))
+        with pytest.raises(AssertionError):
+            rig.settle()
+        assert [type(fault) for fault in rig.faults] == [KeyError]
+        rig.faults.clear()
+        rig.now_ms += 1_000
+        rig.settle()
+        (failure,) = replies[0].result["Failures"]  # type: ignore[index]
+        assert failure["Message"].startswith("InternalFailure")
+    assert rig.deploy(ORDERS)["Failures"] == []
+    assert rig.queues() == ["dead", "orders"]
 
 
 def test_reset_answers_who_waits(tmp_path: Path) -> None:
